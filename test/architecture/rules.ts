@@ -1,0 +1,137 @@
+/**
+ * Who imports whom, which part must be pure, and where each third-party package may be used: the tables, and the
+ * functions that find what breaks them.
+ */
+import type { ImportLine, SourceFile } from './source-file.ts';
+
+/** One place where a source breaks a rule. */
+export type Violation = string;
+
+interface ImportRule {
+  /** The folder or file that the rule is about; the longest that fits counts. */
+  readonly from: string;
+  /** Folders or files of ours that it may import besides its own folder. */
+  readonly may: readonly string[];
+  /** Those of which it may import types only. */
+  readonly mayTypes?: readonly string[];
+}
+
+const importRules: readonly ImportRule[] = [
+  { from: 'core/dns/', may: [] },
+  { from: 'core/dnssec/', may: ['core/dns/'] },
+  { from: 'core/xfr/', may: ['core/dns/'] },
+  { from: 'core/pki/', may: ['core/dns/'] },
+  { from: 'core/dane/', may: ['core/dns/', 'core/pki/'] },
+  {
+    from: 'core/resolver/',
+    may: ['core/dns/', 'core/dnssec/', 'core/config/endpoint.ts'],
+    mayTypes: ['core/config/', 'core/dane/types.ts'],
+  },
+  { from: 'core/config/', may: ['core/dns/name.ts', 'core/dns/errors.ts'] },
+  { from: 'core/observe/', may: ['core/dns/name.ts'] },
+  {
+    from: 'core/acl/',
+    may: ['core/dns/', 'core/config/', 'core/dane/types.ts', 'core/dane/identity.ts'],
+    mayTypes: ['core/observe/'],
+  },
+  { from: 'core/tls/', may: ['core/dns/', 'core/pki/'], mayTypes: ['core/dane/types.ts'] },
+  {
+    from: 'core/server/',
+    may: [
+      'core/tls/',
+      'core/acl/',
+      'core/dane/',
+      'core/resolver/',
+      'core/dns/',
+      'core/observe/',
+      'core/config/endpoint.ts',
+    ],
+    mayTypes: ['core/config/', 'core/plugin/contract.ts'],
+  },
+  // The contract is one page of types, so that a plugin can be written against it alone.
+  { from: 'core/plugin/contract.ts', may: [], mayTypes: ['core/'] },
+  { from: 'core/plugin/', may: ['core/server/'], mayTypes: ['core/'] },
+  { from: 'core/index.ts', may: ['core/'] },
+  { from: 'plugins/', may: ['core/index.ts'] },
+  // The lab is the witness against the gate: it shares the bytes with it, and nothing else.
+  { from: 'lab/', may: ['core/dns/', 'core/pki/'] },
+  { from: 'cli/', may: ['core/', 'plugins/', 'lab/'] },
+  { from: 'examples/', may: ['core/', 'plugins/', 'lab/', 'cli/'] },
+];
+
+/** Where each package of others may be imported: one file, or one folder. */
+const packageHomes: Readonly<Record<string, string>> = {
+  'dns-packet': 'core/dns/present.ts',
+  yaml: 'core/config/',
+  zod: 'core/config/',
+  pino: 'core/observe/log.ts',
+  '@prometheus-io/client': 'core/observe/metrics.ts',
+  commander: 'cli/',
+  '@peculiar/x509': 'core/pki/issue.ts',
+  'reflect-metadata': 'core/pki/issue.ts',
+};
+
+const pureFolders = ['core/dns/', 'core/dnssec/', 'core/dane/', 'core/xfr/', 'core/pki/'];
+const pureBuiltins = new Set(['node:crypto', 'node:buffer', 'node:util', 'node:assert']);
+const maximumLines = 400;
+
+/** Everything in one source that breaks a rule, as `file:line: words`. */
+export function violations(source: SourceFile): Violation[] {
+  const at = (line: number, words: string): Violation => `${source.path}:${line}: ${words}`;
+  const found = source.imports.flatMap((line) =>
+    [line.isOurs ? wrongImport(source.path, line) : wrongPackage(source.path, line)]
+      .filter((words) => words !== undefined)
+      .map((words) => at(line.line, words)),
+  );
+  if (isBelow(source.path, pureFolders)) {
+    found.push(...source.impurities.map(({ what, line }) => at(line, `${what} in a pure part; pass it in`)));
+  }
+  if (source.hasDefaultExport) found.push(at(1, 'default export; export by name'));
+  if (source.lineCount > maximumLines) found.push(at(source.lineCount, `longer than ${maximumLines} lines`));
+  return found;
+}
+
+function wrongImport(path: string, line: ImportLine): string | undefined {
+  if (line.names.includes('identityMaker') && !path.startsWith('core/dane/')) {
+    return 'only core/dane may make a ClientIdentity';
+  }
+  const otherPlugin = pluginOf(line.target);
+  if (otherPlugin !== undefined && path.startsWith('plugins/')) {
+    return otherPlugin === pluginOf(path) ? undefined : 'a plugin must not import another plugin';
+  }
+  const rule = importRules
+    .filter(({ from }) => path.startsWith(from))
+    .sort((a, b) => b.from.length - a.from.length)[0];
+  if (rule === undefined) return 'no rule says what this folder may import';
+  const own = rule.from.endsWith('/') ? rule.from : path.slice(0, path.lastIndexOf('/') + 1);
+  const isContract = rule.from === 'core/plugin/contract.ts';
+  if (!isContract && line.target.startsWith(own)) return undefined;
+  if (isBelow(line.target, rule.may)) return undefined;
+  if (isBelow(line.target, rule.mayTypes ?? [])) {
+    return line.typeOnly ? undefined : `${rule.from} may import only types from ${line.target}`;
+  }
+  return `${rule.from} must not import ${line.target}`;
+}
+
+function wrongPackage(path: string, line: ImportLine): string | undefined {
+  if (line.target.startsWith('node:')) {
+    return isBelow(path, pureFolders) && !pureBuiltins.has(line.target)
+      ? `${line.target} in a pure part`
+      : undefined;
+  }
+  const name = line.target
+    .split('/')
+    .slice(0, line.target.startsWith('@') ? 2 : 1)
+    .join('/');
+  const home = packageHomes[name];
+  if (home === undefined) return `no place is set aside for the package ${name}`;
+  return path.startsWith(home) ? undefined : `the package ${name} may be imported only in ${home}`;
+}
+
+function pluginOf(path: string): string | undefined {
+  return /^plugins\/([^/]+)\//.exec(path)?.[1];
+}
+
+function isBelow(path: string, places: readonly string[]): boolean {
+  return places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place));
+}
