@@ -1,0 +1,51 @@
+/**
+ * The words of the proof: what goes in, what comes out, and the closed list of reasons for "no".
+ *
+ * DANE TLS client authentication (draft-ietf-dance-client-auth): the client shows a certificate, the DNS says under
+ * the client's name which key that name uses (TLSA, RFC 6698), and DNSSEC says that the DNS speaks the truth.
+ *
+ * Pure types; anything may import this file.
+ */
+import type { Name } from '../dns/name.ts';
+
+/** Result of DNSSEC validation (RFC 4035 section 4.3). */
+export type SecurityStatus = 'secure' | 'insecure' | 'bogus' | 'indeterminate';
+
+/** How the records that a proof rests on were found, as plain data, so that any resolver can provide it. */
+export interface TlsaAnswer {
+  readonly status: SecurityStatus;
+  /** RDATA of each TLSA record at the end of the (validated) CNAME chain; empty for a denial. */
+  readonly records: readonly Buffer[];
+  /** Seconds for which the answer may be used: the smallest TTL in it. */
+  readonly ttlSeconds: number;
+  /** Why the status is what it is, in words for the operator's log. */
+  readonly detail: string;
+}
+
+/** What the peer showed in the TLS handshake; taken once (core/tls/peer-snapshot.ts), never read again. */
+export interface PeerCredentials {
+  /** DER of the end-entity certificate. */
+  readonly certificate: Buffer;
+  /** DER SubjectPublicKeyInfo of that certificate, the octets as the certificate has them. */
+  readonly subjectPublicKeyInfo: Buffer;
+  /** dNSNames of its subjectAltName that are domain names, in order. */
+  readonly dnsNames: readonly Name[];
+}
+
+/**
+ * Every reason for which a peer is not identified. One list feeds logs, metrics and docs/errors.md.
+ * The peer itself learns none of them.
+ */
+export const noIdentityReasons = {
+  'no-certificate': 'the client showed no certificate',
+  'bad-certificate': 'the client showed a certificate that cannot be read',
+  'no-claim': 'the certificate has no dNSName, so the client claims no name',
+  'not-admitted': 'none of the names in the certificate is in the access list; no DNS query was sent',
+  'no-tlsa': 'the DNS says, signed, that the name has no TLSA record',
+  insecure: 'the TLSA record is not protected by DNSSEC',
+  bogus: 'DNSSEC validation of the TLSA record failed',
+  'lookup-failed': 'the TLSA record could not be looked up',
+  'no-usable-record': 'no TLSA record of the name is of a kind that can be used here',
+  'key-mismatch': 'the key of the certificate is not the one that the TLSA record publishes',
+} as const;
+export type NoIdentityReason = keyof typeof noIdentityReasons;
