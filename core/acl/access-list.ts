@@ -1,0 +1,29 @@
+/** The access list in memory: from a client's name to its entry in at most one Map lookup a label. */
+import type { Name } from '../dns/name.ts';
+import type { AccessEntry } from './model.ts';
+import { closestAbove } from './name-key.ts';
+import type { ClientPattern } from './patterns.ts';
+
+export class AccessList {
+  readonly #exact = new Map<string, AccessEntry>();
+  readonly #below = new Map<string, AccessEntry>();
+
+  /** Number of entries. */
+  get size(): number {
+    return this.#exact.size + this.#below.size;
+  }
+
+  /** Adds an entry and gives undefined; or changes nothing and gives the entry that has the same pattern. */
+  add(pattern: ClientPattern, entry: AccessEntry): AccessEntry | undefined {
+    const map = pattern.below ? this.#below : this.#exact;
+    const existing = map.get(pattern.name.key);
+    if (existing === undefined) map.set(pattern.name.key, entry);
+    return existing;
+  }
+
+  /** The most specific entry: the name's own, else that of the longest `*.suffix` it is below. */
+  entryFor(name: Name): AccessEntry | undefined {
+    const { key } = name;
+    return this.#exact.get(key) ?? closestAbove(this.#below, key);
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * The configuration of danced, version 1: one YAML file, typed.
+ *
+ * Later versions get a module of their own beside this one; `version` says which one reads the file.
+ *
+ * Limitations: DNSSEC validation of our own (`validation: local`) and the Redis store are not in this version.
+ */
+import { dirname, resolve } from 'node:path';
+import type { Name } from '../dns/name.ts';
+import { YamlDocument } from './document.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { ConfigPath, ConfigProblem } from './errors.ts';
+import {
+  choice,
+  domainName,
+  duration,
+  endpoint,
+  endpoints,
+  filePath,
+  loopbackEndpoint,
+  textBlock,
+  z,
+  type ConfigSchema,
+} from './schema.ts';
+import { checkVersion } from './version.ts';
+import { suggest } from './words.ts';
+
+export interface DancedConfig {
+  readonly version: 1;
+  readonly identity: {
+    /** Owner name of our own TLSA record. */
+    readonly name: Name;
+    /** Absolute; holds certificate.pem and key.pem. */
+    readonly directory: string;
+  };
+  readonly resolver: {
+    readonly validation: 'trust-ad';
+    /** Loopback addresses. */
+    readonly servers: readonly Endpoint[];
+    readonly timeoutMs: number;
+  };
+  readonly access: {
+    readonly store: 'file';
+    /** Absolute. */
+    readonly file: string;
+  };
+  readonly observe: {
+    /** Where metrics and health are served; nowhere if missing. */
+    readonly listen?: Endpoint | undefined;
+    readonly level: LogLevel;
+    readonly format: 'json' | 'text';
+  };
+  /** At least one. */
+  readonly plugins: readonly PluginUse[];
+}
+
+type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** One entry of `plugins`. */
+export interface PluginUse {
+  readonly use: string;
+  /** Where it stands in the file. */
+  readonly path: ConfigPath;
+  /** What the plugin's own schema made of it. */
+  readonly config: unknown;
+}
+
+export interface LoadedConfig {
+  readonly config: DancedConfig;
+  /** For the positions of later findings. */
+  readonly document: YamlDocument;
+}
+
+/** The known plugins: the word after `use:` and the schema of the keys beside it. */
+export type PluginSchemas = ReadonlyMap<string, { readonly schema: ConfigSchema<unknown> }>;
+
+const adIsForLoopback = 'the AD bit of a resolver elsewhere could be set by anybody on the way';
+
+const identitySchema = z
+  .strictObject({
+    name: domainName('_xfr.ns1.example.com').meta({
+      description: 'Owner name of our own TLSA record: who we are.',
+    }),
+    directory: filePath('/etc/danced/identity').meta({
+      description: 'Directory with `certificate.pem` and `key.pem`, as `danced keygen` makes it.',
+    }),
+  })
+  .meta({
+    description: 'Who we are.',
+    example: '{ name: _xfr.ns1.example.com, directory: /etc/danced/identity }',
+  });
+
+const resolverSchema = z
+  .strictObject({
+    validation: choice(['trust-ad'], {
+      local: 'validation by danced itself is not in this version',
+    }).meta({
+      description: 'Who validates DNSSEC. `trust-ad`: the resolver, which says so with the AD bit.',
+    }),
+    servers: endpoints(53, loopbackEndpoint(53, adIsForLoopback)).meta({
+      description: 'Validating resolvers on this machine, asked in this order.',
+    }),
+    timeout: duration({ minMs: 100, maxMs: 60_000 }, '3s')
+      .default(3000)
+      .meta({ description: 'Time for a whole lookup, all servers and tries together.' }),
+  })
+  .meta({
+    description: 'How TLSA records are found.',
+    example: '{ validation: trust-ad, servers: [127.0.0.1] }',
+  });
+
+const accessSchema = z
+  .strictObject({
+    store: choice(['file'], { redis: 'the Redis store is not in this version' }).meta({
+      description: 'Where the access list is kept.',
+    }),
+    file: filePath('access.yaml').meta({
+      description: 'The access list; read again on SIGHUP and when it changes.',
+    }),
+  })
+  .meta({ description: 'Who may do what.', example: '{ store: file, file: access.yaml }' });
+
+const observeSchema = z
+  .strictObject({
+    listen: endpoint(9153)
+      .optional()
+      .meta({ description: 'Address that serves `/metrics`, `/livez` and `/readyz` over HTTP.' }),
+    level: choice(['debug', 'info', 'warn', 'error'])
+      .default('info')
+      .meta({ description: 'The least important line that is logged.' }),
+    format: choice(['json', 'text']).default('json').meta({ description: 'Form of the log lines.' }),
+  })
+  .meta({ description: 'Logs, metrics, health.', example: '{ listen: "127.0.0.1:9153" }' });
+
+const pluginsSchema = z
+  .array(
+    z
+      .looseObject({
+        use: textBlock({ what: 'the name of a plugin', example: 'xot/gate' }, (text) => text),
+      })
+      .meta({ what: 'a map that starts with use', example: '{ use: xot/gate, … }' }),
+  )
+  .min(1)
+  .max(64)
+  .meta({ description: 'What danced does; each entry is a plugin.', example: '[{ use: xot/gate, … }]' });
+
+/** The whole file but for the keys of each plugin; scripts/generate-docs.ts reads it too. */
+export const configSchema = z.strictObject({
+  // checkVersion says what is wrong with it.
+  version: z
+    .unknown()
+    .optional()
+    .meta({ description: 'Version of this format; always the first key.', example: '1' }),
+  identity: identitySchema,
+  resolver: resolverSchema,
+  access: accessSchema,
+  observe: observeSchema.prefault({}),
+  plugins: pluginsSchema,
+});
+
+/** Reads and checks a configuration file. Throws ConfigError with everything that is wrong in it. */
+export function loadConfig(file: string, plugins: PluginSchemas): LoadedConfig {
+  return checkConfig(YamlDocument.read(file), plugins);
+}
+
+/** `loadConfig` for a document that has been read. Relative paths are relative to its file. */
+export function checkConfig(document: YamlDocument, plugins: PluginSchemas): LoadedConfig {
+  const version = checkVersion(document);
+  const checked = document.checkPart(configSchema, document.value, []);
+  const uses = checkPlugins(document, plugins);
+  const problems = [...version, ...(checked.ok ? [] : checked.problems), ...uses.problems];
+  if (!checked.ok || problems.length > 0 || document.problems.length > 0) throw document.error(problems);
+
+  const { identity, resolver, access, observe } = checked.value;
+  const folder = dirname(resolve(document.file));
+  const config: DancedConfig = {
+    version: 1,
+    identity: { name: identity.name, directory: resolve(folder, identity.directory) },
+    resolver: { validation: resolver.validation, servers: resolver.servers, timeoutMs: resolver.timeout },
+    access: { store: access.store, file: resolve(folder, access.file) },
+    observe,
+    plugins: uses.plugins,
+  };
+  return { config, document };
+}
+
+/** Checks every plugin's part with its own schema, also when other parts of the file are wrong. */
+function checkPlugins(
+  document: YamlDocument,
+  known: PluginSchemas,
+): { plugins: PluginUse[]; problems: ConfigProblem[] } {
+  const plugins: PluginUse[] = [];
+  const problems: ConfigProblem[] = [];
+  for (const [index, entry] of entriesOf(document.value).entries()) {
+    const { use, ...rest } = entry;
+    if (typeof use !== 'string') continue;
+    const path = ['plugins', index];
+    const plugin = known.get(use);
+    if (plugin === undefined) {
+      const right = suggest(use, [...known.keys()], 'the plugins are');
+      problems.push(document.problem([...path, 'use'], 'there is no such plugin', right));
+      continue;
+    }
+    const checked = document.checkPart(plugin.schema, rest, path);
+    if (checked.ok) plugins.push({ use, path, config: checked.value });
+    else problems.push(...checked.problems);
+  }
+  return { plugins, problems };
+}
+
+/** The entries of `plugins` that are maps, without trusting anything; the schema reports the rest. */
+function entriesOf(value: unknown): Record<string, unknown>[] {
+  const list = isRecord(value) ? value['plugins'] : undefined;
+  return Array.isArray(list) ? list.map((entry: unknown) => (isRecord(entry) ? entry : {})) : [];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
