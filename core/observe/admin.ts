@@ -1,0 +1,125 @@
+/**
+ * The admin server: plain HTTP for Prometheus and for whatever supervises the process.
+ *
+ *     GET /metrics   what was counted            GET /livez    200 while the process answers at all
+ *     GET /readyz    200, or 503 with what it waits for, a line each
+ *
+ * Limitations: no TLS and no authentication, hence loopback by default; who opens it wider puts a proxy before it.
+ */
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from './metrics.ts';
+
+export interface AdminOptions {
+  /** Port 0 lets the system choose. */
+  readonly listen: { readonly address?: string; readonly port: number };
+  readonly metrics: Metrics;
+  readonly ready: () => { readonly ready: boolean; readonly waitingFor: readonly string[] };
+}
+
+export interface AdminServer {
+  readonly address: string;
+  readonly port: number;
+  /** Stops listening and cuts what is open. */
+  close(): Promise<void>;
+}
+
+/** Bounds; a supervisor and two or three scrapers need a fraction of them. Times in milliseconds. */
+export const adminLimits = {
+  connections: 32,
+  headerOctets: 8192,
+  headersTimeoutMs: 5000,
+  requestTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 5000,
+  requestsPerConnection: 100,
+  /** How often the two timeouts above are looked at. */
+  checkEveryMs: 1000,
+} as const;
+
+/** Starts listening; rejects with the system's error when it cannot. */
+export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
+  const server = createServer(
+    {
+      maxHeaderSize: adminLimits.headerOctets,
+      headersTimeout: adminLimits.headersTimeoutMs,
+      requestTimeout: adminLimits.requestTimeoutMs,
+      keepAliveTimeout: adminLimits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: adminLimits.checkEveryMs,
+    },
+    (request, response) => {
+      void answer(options, request).then(
+        (reply) => {
+          send(response, reply);
+        },
+        () => {
+          send(response, { status: 500, body: 'internal error\n' });
+        },
+      );
+    },
+  );
+  server.maxConnections = adminLimits.connections;
+  server.maxRequestsPerSocket = adminLimits.requestsPerConnection;
+  const { address, port } = await listen(server, options.listen.address ?? '127.0.0.1', options.listen.port);
+  return { address, port, close: () => close(server) };
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+async function answer(options: AdminOptions, request: IncomingMessage): Promise<Reply> {
+  const path = (request.url ?? '').split('?', 1)[0];
+  if (path !== '/metrics' && path !== '/livez' && path !== '/readyz') {
+    return { status: 404, body: 'there are /metrics, /livez and /readyz\n' };
+  }
+  // RFC 9110 section 9.1: HEAD comes with GET; node:http leaves the body of its answer out.
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return { status: 405, body: 'GET only\n', headers: { allow: 'GET, HEAD' } };
+  }
+  if (path === '/livez') return { status: 200, body: 'ok\n' };
+  if (path === '/readyz') return readiness(options);
+  const body = await options.metrics.text();
+  return { status: 200, body, headers: { 'content-type': options.metrics.contentType } };
+}
+
+function readiness(options: AdminOptions): Reply {
+  const { ready, waitingFor } = options.ready();
+  if (ready) return { status: 200, body: 'ready\n' };
+  return { status: 503, body: waitingFor.map((what) => `waiting for ${what}\n`).join('') || 'not ready\n' };
+}
+
+function send(response: ServerResponse, reply: Reply): void {
+  response.writeHead(reply.status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(reply.body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...reply.headers,
+  });
+  response.end(reply.body);
+}
+
+async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, exclusive: true }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new TypeError('the admin server has no IP address');
+  return bound;
+}
+
+async function close(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,102 @@
+/**
+ * Lines to a file descriptor, without ever stopping the process for its reader and without ever failing it.
+ *
+ * A log is written while things go wrong: the reader of the pipe stands still, the disk is full, the pipe is closed. Lines
+ * wait in a bounded buffer; what cannot be kept or written is counted, and the count is said as soon as a line gets through.
+ */
+import { write, writeSync } from 'node:fs';
+
+/** Octets (as characters) of lines that wait for the descriptor; beyond it new lines are lost. */
+const bufferedCharacters = 8 * 1024 * 1024;
+/** Milliseconds until a descriptor that is not ready (EAGAIN) is tried again. */
+const retryMs = 100;
+/** Tries of `flush` at such a descriptor: it is called when the process ends, and must end itself. */
+const flushTries = 10;
+
+const nothing: Buffer = Buffer.alloc(0);
+
+export class LineSink {
+  readonly #fd: number;
+  readonly #say: (lost: number) => string;
+  #waiting = '';
+  /** What the descriptor was not ready for; it is tried again soon. */
+  #refused = nothing;
+  #busy = false;
+  #lost = 0;
+
+  /** @param say the line that tells how many lines were lost */
+  constructor(fd: number, say: (lost: number) => string) {
+    this.#fd = fd;
+    this.#say = say;
+  }
+
+  /** Takes one line, with its line break. */
+  write(line: string): void {
+    if (this.#waiting.length + line.length > bufferedCharacters) {
+      this.#lost++;
+      return;
+    }
+    this.#waiting += line;
+    if (!this.#busy) this.#writeNext(this.#take());
+  }
+
+  /**
+   * Writes what waits, now; gives up on a descriptor that does not take it. A write that is under way in another thread
+   * is left to it.
+   */
+  flush(): void {
+    let octets = Buffer.concat([this.#refused, this.#take()]);
+    this.#refused = nothing;
+    for (let tries = 0; octets.length > 0 && tries < flushTries;) {
+      try {
+        octets = octets.subarray(writeSync(this.#fd, octets));
+      } catch (error) {
+        if (!isNotReady(error)) return;
+        tries++;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs / flushTries);
+      }
+    }
+  }
+
+  #take(): Buffer {
+    const lost = this.#lost > 0 && this.#waiting !== '' ? this.#say(this.#lost) : '';
+    if (lost !== '') this.#lost = 0;
+    // What was lost came after what waits.
+    const octets = Buffer.from(this.#waiting + lost);
+    this.#waiting = '';
+    return octets;
+  }
+
+  #writeNext(octets: Buffer): void {
+    this.#busy = octets.length > 0;
+    if (!this.#busy) return;
+    write(this.#fd, octets, (error, written) => {
+      if (!error) {
+        const rest = octets.subarray(written);
+        this.#writeNext(rest.length > 0 ? rest : this.#take());
+      } else if (isNotReady(error)) {
+        this.#refused = octets;
+        setTimeout(() => {
+          // `flush` may have taken it meanwhile.
+          const again = this.#refused;
+          this.#refused = nothing;
+          this.#writeNext(again.length > 0 ? again : this.#take());
+        }, retryMs).unref();
+      } else {
+        // A full disk or a closed pipe: the next line tries again.
+        this.#lost += countLines(octets);
+        this.#busy = false;
+      }
+    });
+  }
+}
+
+function isNotReady(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EAGAIN' || error.code === 'EBUSY');
+}
+
+function countLines(octets: Buffer): number {
+  let lines = 0;
+  for (const octet of octets) if (octet === 0x0a) lines++;
+  return lines;
+}
