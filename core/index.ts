@@ -1,0 +1,54 @@
+/**
+ * The core as plugins and programs see it. A plugin imports from here and from nowhere else in core.
+ */
+export type { AccessControl } from './acl/access-control.ts';
+export type { AccessRequest, Decision } from './acl/model.ts';
+export { formatEndpoint, type Endpoint } from './config/endpoint.ts';
+export type { LimitsTable } from './config/limits-table.ts';
+export * as schema from './config/schema.ts';
+export type { ConfigSchema } from './config/schema.ts';
+export type { ClientIdentity } from './dane/identity.ts';
+export {
+  EdeCode,
+  EdnsOptionCode,
+  Opcode,
+  Rcode,
+  RrClass,
+  RrType,
+  rcodeName,
+  rrTypeName,
+} from './dns/constants.ts';
+export {
+  encodeOpt,
+  extendedError,
+  findOption,
+  keepalive,
+  paddingBlock,
+  padTo,
+  parseOpt,
+} from './dns/edns.ts';
+export type { Edns, EdnsOption } from './dns/edns.ts';
+export { DnsFormatError } from './dns/errors.ts';
+export { frame, FrameReader } from './dns/framing.ts';
+export { encodeMessage, makeQuery, makeResponse, parseMessage } from './dns/message.ts';
+export type { Message, ResourceRecord } from './dns/message.ts';
+export { Name } from './dns/name.ts';
+export { parseSoa } from './dns/rdata.ts';
+export { MessageWalker } from './dns/walker.ts';
+export { MessageWriter } from './dns/writer.ts';
+export type { Log } from './observe/log.ts';
+export type { Counter, Histogram, Metrics } from './observe/metrics.ts';
+export type {
+  Gate,
+  GateReply,
+  GateRequest,
+  Plugin,
+  PluginEndpoints,
+  PluginHost,
+  PluginInstance,
+  Readiness,
+  RequestHandler,
+} from './plugin/contract.ts';
+export { connectionLimits, type ConnectionLimits } from './server/limits.ts';
+export { Places } from './server/places.ts';
+export { TransferEnd, TransferFormatError, type TransferForm } from './xfr/stream-end.ts';

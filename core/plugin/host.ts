@@ -1,0 +1,44 @@
+/**
+ * The host: gives a plugin's instance what the contract promises, labelled with its name.
+ */
+import type { SecureContext } from 'node:tls';
+import type { AccessControl } from '../acl/access-control.ts';
+import type { Log } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Resolver } from '../resolver/trust-ad.ts';
+import { GateServer } from '../server/gate.ts';
+import type { GateOptions, PluginHost, RequestHandler } from './contract.ts';
+
+/** What all instances of a daemon share. Functions, so that a reload reaches connections that are to come. */
+export interface HostParts {
+  readonly context: () => SecureContext;
+  readonly access: AccessControl;
+  readonly resolver: Resolver;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly nowMs: () => number;
+}
+
+/** A host for one instance; `label` tells instances apart in log and metrics. */
+export function createHost(label: string, parts: HostParts): PluginHost {
+  const { access, resolver, metrics, nowMs } = parts;
+  const log = parts.log.child({ gate: label });
+  return {
+    access,
+    log,
+    metrics,
+    nowMs,
+    listen(options: GateOptions, handler: RequestHandler) {
+      return new GateServer({
+        addresses: options.addresses,
+        limits: options.limits,
+        context: parts.context,
+        proof: { access, resolver, nowMs },
+        handler,
+        log,
+        metrics,
+        label,
+      });
+    },
+  };
+}

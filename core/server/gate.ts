@@ -1,0 +1,210 @@
+/**
+ * The TLS server end: listening sockets, places, and the connections behind them.
+ */
+import net from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Gate } from '../plugin/contract.ts';
+import { Connection, type ConnectionEnvironment, type ConnectionOutcome } from './connection.ts';
+import { FailureBudget } from './failure-budget.ts';
+import type { ConnectionLimits } from './limits.ts';
+import { addressKey, Places } from './places.ts';
+
+/** An address that cannot be listened on, in words for the operator. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code = 'SERVER_LISTEN';
+  readonly blame = 'config';
+}
+
+export interface GateServerOptions extends Omit<ConnectionEnvironment, 'limits'> {
+  readonly addresses: readonly Endpoint[];
+  readonly limits: ConnectionLimits;
+  readonly metrics: Metrics;
+  /** Label of the metrics. */
+  readonly label: string;
+}
+
+/** Connections that the kernel holds for us between SYN and accept. */
+const backlog = 511;
+
+export class GateServer implements Gate {
+  readonly #options: GateServerOptions;
+  readonly #meters: Meters;
+  readonly #servers: Server[] = [];
+  /** Each with the promise of its last word in log and metrics. */
+  readonly #connections = new Map<Connection, Promise<void>>();
+  readonly #places = new Places();
+  readonly #handshakes = new Places();
+  readonly #failures = new FailureBudget();
+  readonly #environment: ConnectionEnvironment;
+  #limits: ConnectionLimits;
+  #nextId = 1;
+
+  constructor(options: GateServerOptions) {
+    this.#options = options;
+    this.#limits = options.limits;
+    this.#meters = new Meters(options.metrics, options.label);
+    this.#environment = {
+      context: options.context,
+      proof: options.proof,
+      handler: options.handler,
+      log: options.log,
+      limits: () => this.#limits,
+    };
+  }
+
+  async open(): Promise<readonly Endpoint[]> {
+    try {
+      const opened: Endpoint[] = [];
+      for (const address of this.#options.addresses) opened.push(await this.#listen(address));
+      return opened;
+    } catch (error) {
+      for (const server of this.#servers) server.close();
+      throw error;
+    }
+  }
+
+  setLimits(limits: ConnectionLimits): void {
+    this.#limits = limits;
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const closed = this.#servers.map(
+      (server) =>
+        new Promise<void>((resolve) =>
+          server.close(() => {
+            resolve();
+          }),
+        ),
+    );
+    for (const connection of this.#connections.keys()) connection.drain();
+    const cut = setTimeout(() => {
+      for (const connection of this.#connections.keys()) connection.destroy();
+    }, deadlineMs);
+    await Promise.all([...closed, ...this.#connections.values()]);
+    clearTimeout(cut);
+  }
+
+  #listen(address: Endpoint): Promise<Endpoint> {
+    // noDelay: the answer must not wait for the acknowledgement of the handshake's last flight (Nagle).
+    const server = net.createServer({ noDelay: true }, (socket) => {
+      this.#accept(socket);
+    });
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      let listening = false;
+      server.on('error', (error) => {
+        // After it listens: accept failed, mostly for want of file descriptors. Those who are connected go on.
+        if (listening) this.#options.log.warn('accept failed', { address: formatEndpoint(address), error });
+        const why = describeListenError(error);
+        reject(new ListenError(`cannot listen on ${formatEndpoint(address)}: ${why}`, { cause: error }));
+      });
+      server.listen({ host: address.address, port: address.port, backlog }, () => {
+        listening = true;
+        const bound = server.address();
+        resolve(typeof bound === 'object' && bound ? { address: bound.address, port: bound.port } : address);
+      });
+    });
+  }
+
+  #accept(socket: Socket): void {
+    // A client that is gone already has no address.
+    const key = addressKey(socket.remoteAddress ?? '');
+    const limits = this.#limits;
+    if (!this.#places.take(key, limits.connections, limits['connections-per-address'])) {
+      this.#turnAway(socket, 'connections');
+      return;
+    }
+    if (!this.#handshakes.take(key, limits.handshakes, limits['handshakes-per-address'])) {
+      this.#places.free(key);
+      this.#turnAway(socket, 'handshakes');
+      return;
+    }
+    if (!this.#failures.take(key, limits['failures-per-address'], this.#options.proof.nowMs())) {
+      this.#places.free(key);
+      this.#handshakes.free(key);
+      this.#turnAway(socket, 'failures');
+      return;
+    }
+    const connection = new Connection(this.#nextId++, socket, this.#environment);
+    this.#connections.set(connection, this.#follow(connection, key));
+    this.#meters.under(this.#places.taken, this.#handshakes.taken);
+  }
+
+  async #follow(connection: Connection, key: string): Promise<void> {
+    const handshake = { underWay: true };
+    const outcome = await connection.run(() => {
+      handshake.underWay = false;
+      this.#failures.giveBack(key);
+      this.#handshakes.free(key);
+      this.#meters.under(this.#places.taken, this.#handshakes.taken);
+    });
+    if (handshake.underWay) this.#handshakes.free(key);
+    this.#places.free(key);
+    this.#connections.delete(connection);
+    this.#meters.ended(outcome);
+    this.#meters.under(this.#places.taken, this.#handshakes.taken);
+  }
+
+  #turnAway(socket: Socket, limit: string): void {
+    this.#meters.turnedAway(limit);
+    // Not at info: a flood must not fill the disk. The metric tells how many.
+    this.#options.log.debug('connection turned away', { remote: socket.remoteAddress, limit });
+    socket.on('error', () => undefined);
+    socket.resetAndDestroy();
+  }
+}
+
+/** The gate's series. */
+class Meters {
+  readonly #label: string;
+  readonly #open;
+  readonly #handshakes;
+  readonly #ended;
+  readonly #turnedAway;
+  readonly #octets;
+
+  constructor(metrics: Metrics, label: string) {
+    this.#label = label;
+    this.#open = metrics.gauge('connections', 'Open connections.', ['gate']);
+    this.#handshakes = metrics.gauge('handshakes', 'Connections that are not identified yet.', ['gate']);
+    this.#ended = metrics.counter('connections_total', 'Connections that ended, by outcome.', [
+      'gate',
+      'outcome',
+    ]);
+    this.#turnedAway = metrics.counter('turned_away_total', 'Connections closed at once by a limit.', [
+      'gate',
+      'limit',
+    ]);
+    this.#octets = metrics.counter('octets_total', 'DNS octets of identified clients.', [
+      'gate',
+      'direction',
+    ]);
+  }
+
+  under(open: number, handshakes: number): void {
+    this.#open.set({ gate: this.#label }, open);
+    this.#handshakes.set({ gate: this.#label }, handshakes);
+  }
+
+  ended(outcome: ConnectionOutcome): void {
+    this.#ended.add({ gate: this.#label, outcome: outcome.refused ?? 'served' });
+    this.#octets.add({ gate: this.#label, direction: 'in' }, outcome.octetsIn);
+    this.#octets.add({ gate: this.#label, direction: 'out' }, outcome.octetsOut);
+  }
+
+  turnedAway(limit: string): void {
+    this.#turnedAway.add({ gate: this.#label, limit });
+  }
+}
+
+function describeListenError(error: Error): string {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return 'another program listens there already; find it with: ss -ltnp';
+  if (code === 'EACCES')
+    return 'permission denied; ports below 1024 need the capability CAP_NET_BIND_SERVICE';
+  if (code === 'EADDRNOTAVAIL') return 'this machine does not have that address';
+  return error.message;
+}

@@ -1,0 +1,75 @@
+/**
+ * Keeps an identity proved while its connection lives: before the proof runs out it is made again, and when it cannot be,
+ * the connection ends.
+ *
+ * A resolver that does not answer for a while takes nobody's identity away before its time: there is a second and a third
+ * try until the old proof has run out. Any other "no" counts at once.
+ */
+import type { ClientIdentity } from '../dane/identity.ts';
+import type { PeerCredentials } from '../dane/types.ts';
+import { prove, type ProofMeans } from './identify.ts';
+import { shortestProofMs } from './limits.ts';
+
+export interface KeepProvedOptions {
+  readonly identity: ClientIdentity;
+  readonly peer: PeerCredentials;
+  readonly means: ProofMeans;
+  /** Milliseconds; upper bound on the life of a proof. */
+  readonly longestProofMs: () => number;
+  readonly onRenewed: (identity: ClientIdentity) => void;
+  readonly onLost: (why: string) => void;
+  /** An error that is nobody's but ours; the identity is lost too. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** Part of a proof's life after which it is made again: time is left for another try. */
+const renewAfter = 0.8;
+/** Milliseconds between two tries. */
+const shortestRetryMs = 1_000;
+
+/** Starts keeping; returns what stops it. */
+export function keepProved(options: KeepProvedOptions): () => void {
+  const { identity, peer, means, longestProofMs, onRenewed, onLost, onDefect } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let endsMs = 0;
+
+  const wait = (waitMs: number): void => {
+    // A proof that was under way when the connection ended must not start the next.
+    if (stopped) return;
+    timer = setTimeout(() => {
+      again().catch((error: unknown) => {
+        onDefect(error);
+        onLost('internal error');
+      });
+    }, waitMs);
+  };
+  const begin = (proved: ClientIdentity): void => {
+    const lifeMs = Math.max(proved.notAfter - means.nowMs(), shortestProofMs);
+    endsMs = means.nowMs() + lifeMs;
+    wait(lifeMs * renewAfter);
+  };
+  const again = async (): Promise<void> => {
+    // The access list may have lost the name meanwhile, and then the DNS is not asked about it any more.
+    if (!(await means.access.admits(identity.name))) {
+      onLost('not-admitted');
+      return;
+    }
+    const verdict = await prove(identity.name, peer, means, longestProofMs());
+    const leftMs = endsMs - means.nowMs();
+    if (verdict.identity) {
+      onRenewed(verdict.identity);
+      begin(verdict.identity);
+    } else if (verdict.reason === 'lookup-failed' && leftMs > 0) {
+      wait(Math.max(Math.min(leftMs, shortestRetryMs), leftMs / 2));
+    } else {
+      onLost(verdict.detail ? `${verdict.reason}: ${verdict.detail}` : verdict.reason);
+    }
+  };
+
+  begin(identity);
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,121 @@
+import { expect } from 'chai';
+import type { AccessControl } from '../../../core/acl/access-control.ts';
+import type { SecurityStatus } from '../../../core/dane/types.ts';
+import type { IssuedIdentity } from '../../../core/pki/issue.ts';
+import { identify, prove } from '../../../core/server/identify.ts';
+import { accessTo } from '../../support/access.ts';
+import { ScriptedResolver } from '../../support/scripted-resolver.ts';
+import { credentialsOf, issueTestIdentity, tlsaOf } from '../../support/test-identity.ts';
+
+const nowMs = Date.UTC(2026, 10, 22);
+const hourMs = 3_600_000;
+
+describe('identify', () => {
+  let client: IssuedIdentity;
+  let thief: IssuedIdentity;
+  let resolver: ScriptedResolver;
+
+  before(async () => {
+    client = await issueTestIdentity('ns2.example');
+    thief = await issueTestIdentity('ns2.example');
+  });
+
+  beforeEach(() => {
+    resolver = new ScriptedResolver();
+    resolver.publish('ns2.example', [tlsaOf(client)]);
+  });
+
+  function identifyAs(
+    issued: IssuedIdentity,
+    names: readonly string[],
+    access: AccessControl = accessTo('ns2.example', 'ns3.example'),
+    signal = new AbortController().signal,
+  ) {
+    return identify(
+      credentialsOf(issued, ...names),
+      { access, resolver, nowMs: () => nowMs },
+      hourMs,
+      signal,
+    );
+  }
+
+  it('gives the name whose TLSA record matches the key', async () => {
+    const { identity, claims } = await identifyAs(client, ['ns2.example']);
+    expect(identity?.name.toString()).to.equal('ns2.example');
+    expect(identity?.notAfter).to.equal(nowMs + 300_000);
+    expect(claims).to.equal('ns2.example');
+  });
+
+  it('asks the DNS nothing about names that the access list does not know', async () => {
+    const verdict = await identifyAs(client, ['stranger.example', 'victim.example']);
+    expect(verdict).to.deep.include({ reason: 'not-admitted', claims: 'stranger.example victim.example' });
+    expect(resolver.asked).to.deep.equal([]);
+  });
+
+  it('asks only about the name that the access list knows', async () => {
+    const { identity } = await identifyAs(client, ['stranger.example', 'ns2.example', 'victim.example']);
+    expect(identity?.name.toString()).to.equal('ns2.example');
+    expect(resolver.asked).to.deep.equal(['ns2.example']);
+  });
+
+  it('has nothing to go by when the certificate has no name', async () => {
+    expect(await identifyAs(client, [])).to.deep.include({ reason: 'no-claim', claims: '' });
+    expect(resolver.asked).to.deep.equal([]);
+  });
+
+  it('tries the next name when the first is not proved', async () => {
+    const { identity } = await identifyAs(client, ['ns3.example', 'ns2.example']);
+    expect(identity?.name.toString()).to.equal('ns2.example');
+    expect(resolver.asked).to.deep.equal(['ns3.example', 'ns2.example']);
+  });
+
+  it('asks about no further name when nobody waits for the verdict any more', async () => {
+    const verdict = await identifyAs(client, ['ns2.example'], undefined, AbortSignal.abort());
+    expect(verdict.identity).to.equal(undefined);
+    expect(resolver.asked).to.deep.equal([]);
+  });
+
+  it('stops at the first name that is proved', async () => {
+    await identifyAs(client, ['ns2.example', 'ns3.example']);
+    expect(resolver.asked).to.deep.equal(['ns2.example']);
+  });
+
+  it('knows nobody who shows another key', async () => {
+    expect(await identifyAs(thief, ['ns2.example'])).to.include({ reason: 'key-mismatch' });
+  });
+
+  const statuses: [SecurityStatus, reason: string][] = [
+    ['insecure', 'insecure'],
+    ['bogus', 'bogus'],
+    ['indeterminate', 'lookup-failed'],
+  ];
+  for (const [status, reason] of statuses) {
+    it(`knows nobody by ${status} records [RFC6698-4.1]`, async () => {
+      resolver.publish('ns2.example', [tlsaOf(client)], { status });
+      expect(await identifyAs(client, ['ns2.example'])).to.include({ reason, detail: 'as the test says' });
+    });
+  }
+
+  it('names at most four names in its words for the log', async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `x${index}.example`);
+    expect((await identifyAs(client, names)).claims).to.equal(
+      'x0.example x1.example x2.example x3.example …',
+    );
+  });
+
+  it('fails, and lets nobody in, when the access list fails', async () => {
+    const broken: AccessControl = {
+      ...accessTo(),
+      admits: () => Promise.reject(new Error('the store is away')),
+    };
+    const words = await identifyAs(client, ['ns2.example'], broken).then(() => 'let in', String);
+    expect(words).to.include('the store is away');
+  });
+
+  it('proves a name again without the access list', async () => {
+    const { name } = (await identifyAs(client, ['ns2.example'])).identity!;
+    const means = { access: accessTo(), resolver, nowMs: () => nowMs + hourMs };
+    const { identity } = await prove(name, credentialsOf(client), means, hourMs);
+    expect(identity?.notAfter).to.equal(nowMs + hourMs + 300_000);
+  });
+});

@@ -1,0 +1,83 @@
+import { expect } from 'chai';
+import type { TLSSocket } from 'node:tls';
+import { gateContext } from '../../../core/tls/context.ts';
+import { snapshotPeer } from '../../../core/tls/peer-snapshot.ts';
+import { craftCertificate, dnsNameEntry, subjectAltName } from '../../support/crafted-certificate.ts';
+import { keyOf } from '../../support/gate-bed.ts';
+import { asLoaded, issueTestIdentity } from '../../support/test-identity.ts';
+import { TlsMeetingPlace } from '../../support/tls-meeting.ts';
+
+describe('snapshotPeer', () => {
+  describe('of a real handshake', () => {
+    let place: TlsMeetingPlace;
+
+    before(async () => {
+      place = await TlsMeetingPlace.open(gateContext(asLoaded(await issueTestIdentity('gate.example'))));
+    });
+
+    after(() => place.close());
+
+    it('has the octets of certificate and key, and the names', async () => {
+      const client = await issueTestIdentity('_xfr.ns2.example');
+      const { result } = await place.meet(keyOf(client));
+      const { credentials } = snapshotPeer(result.socket!);
+      expect(credentials?.certificate.equals(client.certificate)).to.equal(true);
+      expect(credentials?.subjectPublicKeyInfo.equals(client.subjectPublicKeyInfo)).to.equal(true);
+      expect(credentials?.dnsNames.map(String)).to.deep.equal(['_xfr.ns2.example']);
+    });
+
+    it('says that there was no certificate', async () => {
+      const { result } = await place.meet({});
+      expect(snapshotPeer(result.socket!)).to.include({ reason: 'no-certificate' });
+    });
+
+    it('says so of a connection that is gone, too', async () => {
+      const { result } = await place.meet({});
+      result.socket!.destroy();
+      expect(snapshotPeer(result.socket!)).to.include({ reason: 'no-certificate' });
+    });
+  });
+
+  describe('of what a socket might show', () => {
+    const cases: [title: string, shown: object | null, expected: object][] = [
+      ['nothing', null, { reason: 'no-certificate' }],
+      ['an empty object', {}, { reason: 'no-certificate' }],
+      ['names but no octets', { subjectaltname: 'DNS:ns2.example' }, { reason: 'no-certificate' }],
+      [
+        'octets that are no certificate',
+        { raw: Buffer.from('3003020101', 'hex') },
+        { reason: 'bad-certificate' },
+      ],
+      ['an empty certificate', { raw: Buffer.alloc(0) }, { reason: 'bad-certificate' }],
+    ];
+    for (const [title, shown, expected] of cases) {
+      it(`takes ${title} for no credentials`, () => {
+        expect(snapshotPeer(socketShowing(shown))).to.include(expected);
+      });
+    }
+
+    it("reads names from the certificate's octets and not from the text that node made of them", () => {
+      const raw = craftCertificate({ extensions: [subjectAltName(dnsNameEntry('stranger.example'))] });
+      const shown = { raw, subjectaltname: 'DNS:ns2.example', subject: { CN: 'ns2.example' } };
+      const { credentials } = snapshotPeer(socketShowing(shown));
+      expect(credentials?.dnsNames.map(String)).to.deep.equal(['stranger.example']);
+    });
+
+    it('claims no name by the subject [RFC8310-8.1]', () => {
+      const { credentials } = snapshotPeer(socketShowing({ raw: craftCertificate() }));
+      expect(credentials?.dnsNames).to.deep.equal([]);
+    });
+
+    it('leaves out names with a NUL or a dot too many in them', () => {
+      const names = ['ns2.example\0.attacker.example', 'ns2..example', '', 'ns3.example'].map(dnsNameEntry);
+      const raw = craftCertificate({ extensions: [subjectAltName(...names)] });
+      const { credentials } = snapshotPeer(socketShowing({ raw }));
+      expect(credentials?.dnsNames.map(String)).to.deep.equal(['ns3.example']);
+    });
+  });
+});
+
+/** As much of a socket as a snapshot looks at. */
+function socketShowing(shown: object | null): TLSSocket {
+  return { getPeerX509Certificate: () => shown } as unknown as TLSSocket;
+}
