@@ -1,0 +1,78 @@
+/** One relay between a primary that says what a test makes it say, and a client that takes everything. */
+import { frameAll } from '../../support/frame-all.ts';
+import { parseMessage, type Message } from '../../../core/dns/message.ts';
+import { transferLimits, type TransferLimits } from '../../../plugins/xot/limits.ts';
+import { PrimaryPool } from '../../../plugins/xot/primary.ts';
+import { relay, type RelayReport } from '../../../plugins/xot/relay.ts';
+import { DnsServer, type HeardQuery } from '../../support/dns-server.ts';
+import { limitsOf } from '../../support/limits.ts';
+import { address, answer, edns, soa, zoneRequest, type RequestFields } from './messages.ts';
+
+/** A zone of five records in three messages. */
+export const wholeZone: readonly ((query: Message) => Buffer)[] = [
+  (query) => answer(query, [soa(7), address('a')]),
+  (query) => answer({ ...query, questions: [] }, [address('b'), address('c')]),
+  (query) => answer({ ...query, questions: [] }, [soa(7)]),
+];
+
+export class RelayBed {
+  readonly primary: DnsServer;
+  pool: PrimaryPool;
+  readonly reports: RelayReport[] = [];
+  /** Aborted when the client is to be gone. */
+  readonly abort = new AbortController();
+  readonly #script: { act: (query: HeardQuery) => void };
+
+  private constructor(primary: DnsServer, script: { act: (query: HeardQuery) => void }) {
+    this.primary = primary;
+    this.pool = new PrimaryPool(primary);
+    this.#script = script;
+  }
+
+  static async start(): Promise<RelayBed> {
+    const script = { act: (_: HeardQuery): void => undefined };
+    const primary = await DnsServer.start((query) => {
+      script.act(query);
+    });
+    return new RelayBed(primary, script);
+  }
+
+  /** What the primary does with every query from now on. */
+  onQuery(act: (query: HeardQuery) => void): void {
+    this.#script.act = act;
+  }
+
+  /** The primary answers every query with these messages, each made for the query. */
+  sends(...make: readonly ((query: Message) => Buffer)[]): void {
+    this.onQuery(({ message, send }) => {
+      send(frameAll(make.map((one) => one(message))));
+    });
+  }
+
+  begin(
+    fields: RequestFields = { edns: edns() },
+    limits: Partial<TransferLimits> = {},
+  ): ReturnType<typeof relay> {
+    const asked = zoneRequest({ id: 0x4242, ...fields });
+    return relay({
+      request: asked,
+      style: { request: asked.message, idleTimeMs: 30_000 },
+      pool: this.pool,
+      limits: limitsOf(transferLimits, limits),
+      signal: this.abort.signal,
+      onEnd: (report) => this.reports.push(report),
+    });
+  }
+
+  /** The whole answer that the client gets. */
+  async relayed(fields?: RequestFields, limits?: Partial<TransferLimits>): Promise<Message[]> {
+    const octets: Buffer[] = [];
+    for await (const batch of this.begin(fields, limits)) octets.push(...batch);
+    return octets.map(parseMessage);
+  }
+
+  async close(): Promise<void> {
+    this.pool.close();
+    await this.primary.close();
+  }
+}
