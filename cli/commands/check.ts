@@ -1,0 +1,136 @@
+/**
+ * `danced check`: is the configuration right, and is all there that it needs? What is wrong is said with its place in
+ * the file and with what would be right.
+ *
+ * Exit codes: 0 all is well (warnings included), 1 something was tried and failed, 2 the configuration is wrong.
+ *
+ * Limitations: nothing is changed and no client is tried. A danced that runs already holds its own ports: they are
+ * reported as in use.
+ */
+import type { Command } from 'commander';
+import { loadAccessList } from '../../core/acl/list-file.ts';
+import type { LoadedConfig } from '../../core/config/config.ts';
+import { ConfigError } from '../../core/config/errors.ts';
+import { FindingsAt, findingOf, formatFinding, type Finding } from '../check/finding.ts';
+import { checkIdentity } from '../check/identity.ts';
+import { checkPorts, type Listen } from '../check/ports.ts';
+import { checkPrimary, type Upstream } from '../check/primary.ts';
+import { checkResolvers } from '../check/resolver.ts';
+import { exitCode, printFacts, processOutput, type ExitCode, type Output } from '../output.ts';
+import { loadConfigAndPlugins, type Plugins } from '../plugins.ts';
+import { defaultConfigFile } from './run.ts';
+
+export interface CheckOptions {
+  readonly config: string;
+  /** Milliseconds for each question to a primary. */
+  readonly timeoutMs?: number;
+  /** Milliseconds since the epoch. */
+  readonly nowMs?: number;
+}
+
+/** What `--json` prints. */
+export interface CheckResult {
+  /** No errors; there may be warnings. */
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+}
+
+const primaryTimeoutMs = 3000;
+
+/** Adds the command to the program. */
+export function registerCheck(program: Command, output: Output = processOutput): void {
+  program
+    .command('check')
+    .summary('check the configuration and what it needs')
+    .description(
+      'Check configuration, access list, identity, ports, primary, resolver and our own TLSA record.',
+    )
+    .option('-c, --config <file>', 'the configuration', defaultConfigFile)
+    .option('--json', 'print facts as JSON')
+    .action(async (options: { readonly config: string; readonly json?: boolean }) => {
+      const result = await check(options);
+      printFacts(output, result, options, () => inWords(result, options.config));
+      process.exitCode = exitCodeFor(result);
+    });
+}
+
+/** Checks everything; what is wrong is in the findings, so this rejects for bugs only. */
+export async function check(options: CheckOptions): Promise<CheckResult> {
+  const findings = await findAll(options);
+  return { ok: findings.every(({ severity }) => severity !== 'error'), findings };
+}
+
+async function findAll({
+  config: file,
+  timeoutMs = primaryTimeoutMs,
+  nowMs = Date.now(),
+}: CheckOptions): Promise<Finding[]> {
+  let loaded: LoadedConfig & { readonly plugins: Plugins };
+  try {
+    loaded = await loadConfigAndPlugins(file);
+  } catch (error) {
+    // Nothing else can be judged: what would be looked at is in this file.
+    if (error instanceof ConfigError) return error.problems.map(findingOf);
+    throw error;
+  }
+  const { identity, findings: identityFindings } = checkIdentity(loaded, nowMs);
+  const { listens, upstreams } = endpointsOf(loaded);
+  const ports = await checkPorts(loaded, listens);
+  const [resolvers, ...primaries] = await Promise.all([
+    checkResolvers(loaded, identity),
+    ...upstreams.map((upstream) => checkPrimary(loaded, upstream, timeoutMs)),
+  ]);
+  return [...checkAccessList(loaded), ...identityFindings, ...ports, ...primaries.flat(), ...resolvers];
+}
+
+function checkAccessList({ config, document }: LoadedConfig): Finding[] {
+  const at = new FindingsAt(document, ['access', 'file']);
+  const { file } = config.access;
+  try {
+    const { size } = loadAccessList(file);
+    if (size > 0) return [at.ok(`${file} has ${String(size)} client${size === 1 ? '' : 's'}`)];
+    const right =
+      'add one below "clients:", for example: ns2.example.net: { allow: [{ action: transfer, zones: [example.com] }] }';
+    return [at.warning({ wrong: `${file} has no clients, so nobody may do anything`, right })];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (error.code === 'CFG_INVALID') return error.problems.map(findingOf);
+    // A file that is not there is a fault of the line that names it.
+    return error.problems.map(({ wrong, right }) => at.misconfigured({ wrong: `${file}: ${wrong}`, right }));
+  }
+}
+
+function endpointsOf({ config, plugins }: LoadedConfig & { readonly plugins: Plugins }): {
+  listens: Listen[];
+  upstreams: Upstream[];
+} {
+  const listens: Listen[] = [];
+  const upstreams: Upstream[] = [];
+  if (config.observe.listen !== undefined)
+    listens.push({ at: config.observe.listen, path: ['observe', 'listen'] });
+  for (const { use, path, config: own } of config.plugins) {
+    const endpoints = plugins.get(use)?.endpoints(own);
+    for (const listen of endpoints?.listens ?? [])
+      listens.push({ ...listen, path: [...path, ...listen.path] });
+    for (const upstream of endpoints?.upstreams ?? [])
+      upstreams.push({ ...upstream, path: [...path, ...upstream.path] });
+  }
+  return { listens, upstreams };
+}
+
+function inWords({ findings }: CheckResult, file: string): string {
+  const count = (severity: Finding['severity']): number =>
+    findings.filter((finding) => finding.severity === severity).length;
+  const errors = count('error');
+  const summary =
+    errors === 0 ? `${file} is right` : `${file}: ${String(errors)} error${errors === 1 ? '' : 's'}`;
+  const warnings = count('warning');
+  const more = warnings === 0 ? '' : `, ${String(warnings)} warning${warnings === 1 ? '' : 's'}`;
+  return [...findings.map(formatFinding), summary + more].join('\n');
+}
+
+function exitCodeFor({ findings }: CheckResult): ExitCode {
+  const errors = findings.flatMap((finding) => (finding.severity === 'error' ? [finding.about] : []));
+  if (errors.includes('configuration')) return exitCode.usage;
+  return errors.length > 0 ? exitCode.no : exitCode.done;
+}

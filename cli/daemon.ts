@@ -1,0 +1,168 @@
+/**
+ * The daemon as a value: everything that a configuration asks for, put together, started, reloaded and stopped.
+ *
+ * `danced run` puts a process around it, `danced demo` and tests run it in theirs.
+ */
+import type { SecureContext } from 'node:tls';
+import { FileAccessStore } from '../core/acl/file-store.ts';
+import type { DancedConfig, LoadedConfig, PluginUse } from '../core/config/config.ts';
+import { startAdminServer, type AdminServer } from '../core/observe/admin.ts';
+import type { Log } from '../core/observe/log.ts';
+import { Metrics } from '../core/observe/metrics.ts';
+import type { PluginInstance, Readiness } from '../core/plugin/contract.ts';
+import { createHost } from '../core/plugin/host.ts';
+import { TrustAdResolver } from '../core/resolver/trust-ad.ts';
+import { gateContext } from '../core/tls/context.ts';
+import { loadIdentity } from '../core/tls/identity.ts';
+import type { Plugins } from './plugins.ts';
+
+export interface DaemonOptions {
+  readonly loaded: LoadedConfig & { readonly plugins: Plugins };
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly nowMs?: () => number;
+}
+
+/** A running daemon. */
+export class Daemon {
+  readonly metrics = new Metrics();
+  readonly #log: Log;
+  readonly #instances: { readonly use: string; readonly instance: PluginInstance<unknown> }[] = [];
+  readonly #access: FileAccessStore;
+  readonly #config: DancedConfig;
+  readonly #plugins: Plugins;
+  #context: SecureContext;
+  #admin: AdminServer | undefined;
+  #stopping = false;
+
+  private constructor(options: DaemonOptions) {
+    const { loaded, log } = options;
+    this.#log = log;
+    this.#config = loaded.config;
+    this.#plugins = loaded.plugins;
+    this.#context = this.#readIdentity();
+    this.#access = FileAccessStore.open(this.#config.access.file, { log });
+    const parts = {
+      context: () => this.#context,
+      access: this.#access,
+      resolver: new TrustAdResolver(this.#config.resolver),
+      log,
+      metrics: this.metrics,
+      nowMs: options.nowMs ?? Date.now,
+    };
+    for (const [use, label] of labels(this.#config.plugins)) {
+      const plugin = loaded.plugins.get(use.use);
+      if (!plugin) throw new TypeError(`no plugin ${use.use}`);
+      this.#instances.push({ use: use.use, instance: plugin.setup(createHost(label, parts), use.config) });
+    }
+  }
+
+  /**
+   * Starts everything. Rejects with ConfigError, IdentityError or ListenError, and then nothing is left running.
+   */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    try {
+      await daemon.#start();
+    } catch (error) {
+      await daemon.stop(0);
+      throw error;
+    }
+    return daemon;
+  }
+
+  /** Where metrics and health are served, if they are. */
+  get adminAddress(): { readonly address: string; readonly port: number } | undefined {
+    return this.#admin;
+  }
+
+  ready(): Readiness {
+    const all = this.#instances.map(({ instance }) => instance.ready());
+    const waitingFor = all.flatMap((readiness) => readiness.waitingFor);
+    if (this.#stopping) waitingFor.unshift('stopping');
+    return { ready: !this.#stopping && all.every((readiness) => readiness.ready), waitingFor };
+  }
+
+  /**
+   * Reads the access list and our identity again, and gives each plugin its new configuration. What is broken keeps its
+   * old form and is said in the log.
+   */
+  reload(loaded: LoadedConfig | undefined): void {
+    this.#access.reload();
+    try {
+      this.#context = this.#readIdentity();
+    } catch (error) {
+      this.#log.error('identity not reloaded', { error, kept: 'the old key and certificate' });
+    }
+    if (loaded) this.#reloadPlugins(loaded.config);
+  }
+
+  /** Stops within `deadlineMs`; replies under way may finish till then. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#instances.map(({ instance }) => instance.stop(deadlineMs)));
+    this.#access.close();
+    await this.#admin?.close();
+  }
+
+  async #start(): Promise<void> {
+    const { listen } = this.#config.observe;
+    if (listen)
+      this.#admin = await startAdminServer({ listen, metrics: this.metrics, ready: () => this.ready() });
+    for (const { instance } of this.#instances) await instance.start();
+    this.#access.watch();
+  }
+
+  #readIdentity(): SecureContext {
+    const identity = loadIdentity(this.#config.identity.directory);
+    for (const warning of identity.warnings) this.#log.warn('identity', { warning });
+    return gateContext(identity);
+  }
+
+  /** All or nothing: half of a change can open what the other half was to close. */
+  #reloadPlugins(config: DancedConfig): void {
+    const needsRestart = [...sharedPartsThatDiffer(this.#config, config), ...this.#usesThatDiffer(config)];
+    if (needsRestart.length > 0) {
+      const advice = 'nothing of the configuration was reloaded; restart danced, or take these changes back';
+      this.#log.warn('configuration needs a restart', { changed: needsRestart.join(' '), advice });
+      return;
+    }
+    for (const [index, { instance, use }] of this.#instances.entries()) {
+      try {
+        instance.reload(config.plugins[index]?.config);
+      } catch (error) {
+        this.#log.error('defect', { plugin: use, doing: 'reload', error });
+      }
+    }
+    this.#log.info('configuration reloaded');
+  }
+
+  /** An instance stays what it was by its plugin and by where it listens: those make it this entry and not another. */
+  #usesThatDiffer(config: DancedConfig): string[] {
+    if (config.plugins.length !== this.#config.plugins.length) return ['plugins'];
+    return config.plugins.flatMap((use, index) => {
+      const before = this.#config.plugins[index];
+      return before && this.#listensOf(before) === this.#listensOf(use) ? [] : [`plugins[${index}].listen`];
+    });
+  }
+
+  #listensOf({ use, config }: PluginUse): string {
+    const listens = this.#plugins.get(use)?.endpoints(config).listens ?? [];
+    return JSON.stringify([use, listens.map(({ at }) => at)]);
+  }
+}
+
+/** What all plugins share is set up once. */
+function sharedPartsThatDiffer(before: DancedConfig, after: DancedConfig): string[] {
+  const keys = ['identity', 'resolver', 'access', 'observe'] as const;
+  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
+
+/** A plugin that is used twice is told apart by a number. */
+function labels(uses: readonly PluginUse[]): readonly (readonly [PluginUse, string])[] {
+  return uses.map((use, index) => {
+    const same = uses.filter((other) => other.use === use.use);
+    const number = uses.slice(0, index).filter((other) => other.use === use.use).length + 1;
+    return [use, same.length > 1 ? `${use.use}#${String(number)}` : use.use];
+  });
+}

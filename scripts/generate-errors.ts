@@ -1,0 +1,262 @@
+/**
+ * Prints docs/errors.md: every reason for "no", what it means and what mends it.
+ *
+ *     node scripts/generate-errors.ts > docs/errors.md
+ *
+ * The reasons are the closed lists of the code: the compiler refuses a table here that lacks one or has one too many.
+ * The codes of errors are read from the sources. A test compares the committed file with what this prints.
+ */
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
+import type { Decision } from '../core/acl/model.ts';
+import { noIdentityReasons, type NoIdentityReason } from '../core/dane/types.ts';
+import { EdeCode, Rcode, rcodeName } from '../core/dns/constants.ts';
+import type { RefusalReason } from '../core/server/connection.ts';
+import type { ConnectionEnd } from '../core/server/requests.ts';
+import type { RelayReport } from '../plugins/xot/relay.ts';
+
+/** What it means, and what to do. */
+type Row = readonly [meaning: string, mend: string];
+
+const identityMends: Record<NoIdentityReason, string> = {
+  'no-certificate':
+    'Give the client its certificate and key (BIND: `cert-file` and `key-file` in `tls {}`; NSD: `client-cert` and `client-key` in `tls-auth`).',
+  'bad-certificate': 'Make a new one with `danced keygen`; `detail` says what cannot be read.',
+  'no-claim': 'Make a certificate whose subjectAltName has the name: `danced keygen NAME` does.',
+  'not-admitted': 'If the client should be let in, put the name shown in `claims` into the access list.',
+  'no-tlsa':
+    'Publish the record that `danced tlsa` prints for the client’s certificate, under exactly that name.',
+  insecure:
+    'Sign the zone, and see that its parent has the DS record; if it is signed, the resolver of the gate does not validate: `danced check` tells.',
+  bogus:
+    'Mend the DNSSEC of the client’s zone (`delv NAME TLSA`, or a DNSSEC debugger, shows where it breaks).',
+  'lookup-failed': 'See that the resolver runs and answers in time; `detail` says what it did.',
+  'no-usable-record': 'Publish a record of usage DANE-EE (3), as `danced tlsa` prints it.',
+  'key-mismatch':
+    'Publish the record of the key that the client has now. While a key is changed, publish both (RFC 7671 section 8.1).',
+};
+
+type EarlyReason = Exclude<RefusalReason, NoIdentityReason>;
+
+const earlyRefusals: Record<EarlyReason, Row> = {
+  'tls-failed': [
+    'the TLS handshake failed',
+    '`detail` has the words of the TLS library: mostly a client without TLS 1.3, or one that does not trust our certificate.',
+  ],
+  'no-alpn': [
+    'the client did not offer ALPN `dot`',
+    'Use a client that does zone transfer over TLS (RFC 9103 section 7.1).',
+  ],
+  gone: [
+    'the client closed the connection before it was identified',
+    'Nothing, if it is rare: scanners do so.',
+  ],
+  timeout: [
+    'handshake and proof were not finished within `handshake-time`',
+    'See whether the resolver is slow; else the client is.',
+  ],
+  'gate-closing': ['the gate was stopping', 'Nothing: clients come again.'],
+  'internal-error': ['a defect of danced; the line `defect` before it has the error', 'Report it, please.'],
+};
+
+const connectionEnds: Record<ConnectionEnd, Row> = {
+  'client-closed': ['the client closed it', 'Nothing: this is how a connection should end.'],
+  idle: ['nothing was asked for `idle-time`', 'Nothing.'],
+  'request-too-slow': [
+    'a request was begun and not finished within `message-time`',
+    'Look at the network, or at the client.',
+  ],
+  'bad-framing': [
+    'what came is not framed as DNS messages over TCP, or is longer than `request-octets`',
+    'Look at the client.',
+  ],
+  'client-does-not-read': [
+    'the client took nothing of its reply for `write-time`',
+    'Look at the network, or at the client.',
+  ],
+  'proof-gone': [
+    'the proof was made again, as it is before it runs out, and failed',
+    '`detail` has the reason, from the list above.',
+  ],
+  'reply-broken': ['a defect of danced; the line `defect` before it has the error', 'Report it, please.'],
+  'gate-closing': ['the gate was stopping', 'Nothing: clients come again.'],
+  'tls-error': ['the connection broke', 'Nothing, if it is rare.'],
+};
+
+type RequestReason = Exclude<Decision['reason'], 'allowed'> | 'zone-not-served' | 'too-many-at-once';
+
+const requestRefusals: Record<RequestReason, Row> = {
+  'no-entry': [
+    'the access list lost the client after the connection was made',
+    'Put it back, if that was a mistake.',
+  ],
+  'no-rule': [
+    'no rule of the client’s entry allows it this zone',
+    'Add `{ action: transfer, zones: [ZONE] }` to the entry.',
+  ],
+  'zone-not-served': [
+    'the client may have the zone, but the gate does not serve it',
+    'Add it to `zones` of the gate.',
+  ],
+  'too-many-at-once': [
+    'a limit on transfers or queries at once was reached',
+    'Nothing, if it is rare: the client comes again. Else raise the limit.',
+  ],
+};
+
+const transferOutcomes: Record<RelayReport['outcome'], Row> = {
+  complete: ['the client got all of it', 'Nothing.'],
+  'refused-by-primary': [
+    'the primary answered with the response code in `reason`',
+    'Allow the gate’s address on the primary.',
+  ],
+  failed: [
+    'the primary was away, broke off, or sent what is no answer; the client was told by SERVFAIL and keeps nothing',
+    '`reason` says which. Look at the primary.',
+  ],
+  cut: ['the client went away in mid-transfer, or the gate was stopping', 'Nothing, if it is rare.'],
+};
+
+/** What the client gets, and when. */
+const answers: readonly { readonly rcode: number; readonly infoCode?: number; readonly when: string }[] = [
+  {
+    rcode: Rcode.REFUSED,
+    infoCode: EdeCode.PROHIBITED,
+    when: 'the access list does not give this client this zone',
+  },
+  {
+    rcode: Rcode.REFUSED,
+    infoCode: EdeCode.NOT_SUPPORTED,
+    when: 'the request is no SOA, AXFR or IXFR query, or is signed by TSIG',
+  },
+  {
+    rcode: Rcode.NOTAUTH,
+    infoCode: EdeCode.NOT_AUTHORITATIVE,
+    when: 'the client may have the zone, but the gate does not serve it',
+  },
+  { rcode: Rcode.SERVFAIL, infoCode: EdeCode.OTHER, when: 'too many transfers or queries at once' },
+  { rcode: Rcode.SERVFAIL, infoCode: EdeCode.NO_REACHABLE_AUTHORITY, when: 'the primary cannot be reached' },
+  {
+    rcode: Rcode.SERVFAIL,
+    infoCode: EdeCode.NETWORK_ERROR,
+    when: 'the connection to the primary broke, in mid-transfer too',
+  },
+  { rcode: Rcode.SERVFAIL, infoCode: EdeCode.INVALID_DATA, when: 'the primary sent a malformed answer' },
+  { rcode: Rcode.FORMERR, when: 'the request is malformed' },
+  { rcode: Rcode.BADVERS, when: 'the request has an EDNS version other than 0' },
+];
+
+/** The text of docs/errors.md. */
+export async function errorsPage(): Promise<string> {
+  const identity = Object.entries(noIdentityReasons).map(([reason, meaning]) => [
+    code(reason),
+    meaning,
+    identityMends[reason as NoIdentityReason],
+  ]);
+  const text = `# Every "no", and what mends it
+
+<!-- Made by scripts/generate-errors.ts from the lists in the code. Do not edit. -->
+
+The peer learns little, the operator everything: a client that is not identified sees its connection close, one that
+asks for too much gets a response code, and the reason is in the log.
+
+## Not identified
+
+Line \`connection refused\`, field \`reason\`; metric \`danced_connections_total\`, label \`outcome\`.
+
+${table(['reason', 'meaning', 'what to do'], identity)}
+
+Before anybody could be identified:
+
+${table(['reason', 'meaning', 'what to do'], rows(earlyRefusals))}
+
+## Not allowed
+
+Line \`request refused\`, field \`reason\`.
+
+${table(['reason', 'meaning', 'what to do'], rows(requestRefusals))}
+
+## What the client gets
+
+${table(['response code', 'Extended DNS Error', 'when'], answers.map(answerRow))}
+
+Extended DNS Errors (RFC 8914) go only to clients whose request had EDNS.
+
+## How a transfer ends
+
+Line \`transfer\`, field \`outcome\`; metric \`danced_xot_transfers_total\`.
+
+${table(['outcome', 'meaning', 'what to do'], rows(transferOutcomes))}
+
+## How a connection ends
+
+Line \`connection\`, field \`ended\`.
+
+${table(['ended', 'meaning', 'what to do'], rows(connectionEnds))}
+
+## Codes of errors
+
+Errors in the log and in the API carry a \`code\`, and in \`blame\` whose fault it is: the peer's, ours, the upstream
+server's, or the configuration's.
+
+${table(['code', 'class', 'blame', 'meaning'], errorClasses())}
+`;
+  return format(text, { ...(await resolveConfig(pageFile)), parser: 'markdown' });
+}
+
+export const pageFile = fileURLToPath(new URL('../docs/errors.md', import.meta.url));
+
+/** Classes with a `code` of their own, as [code, class, blame, first sentence of the comment above it]. */
+function errorClasses(): string[][] {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const sources = ['core', 'plugins', 'cli']
+    .flatMap((folder) => fs.globSync(`${folder}/**/*.ts`, { cwd: root }))
+    .map((file) => fs.readFileSync(`${root}/${file}`, 'utf8'));
+  return sources.flatMap(errorClassesIn).sort((a, b) => (a.join() < b.join() ? -1 : 1));
+}
+
+const errorClass = /\/\*\*((?:(?!\*\/)[^])*?)\*\/\nexport class (\w+) extends Error \{\n([^]*?)\n\}\n/g;
+
+function errorClassesIn(source: string): string[][] {
+  return [...source.matchAll(errorClass)].flatMap(([, comment = '', name = '', body = '']) => {
+    const codes = valuesOf('code', body);
+    if (codes.length === 0) return [];
+    const words = comment.replace(/\n? \* ?/g, ' ').trim();
+    const meaning = words.split(/\.(?=\s)/, 1)[0]?.replace(/\.$/, '') ?? '';
+    return [[codes.map(code).join(', '), name, valuesOf('blame', body).join(', '), meaning]];
+  });
+}
+
+/** The texts that a field may have: its value, or those of its type. */
+function valuesOf(field: string, body: string): string[] {
+  const declaration = new RegExp(`^  readonly ${field}(?:: | = )(.*);$`, 'm').exec(body)?.[1] ?? '';
+  return [...declaration.matchAll(/'(\w+)'/g)].map(([, value = '']) => value);
+}
+
+function answerRow({ rcode, infoCode, when }: (typeof answers)[number]): string[] {
+  return [rcodeName(rcode), infoCode === undefined ? 'none' : `${infoCode} (${edeTitle(infoCode)})`, when];
+}
+
+/** As RFC 8914 section 5.2 writes it: `No Reachable Authority`. */
+function edeTitle(infoCode: number): string {
+  const mnemonic = Object.entries(EdeCode).find(([, value]) => value === infoCode)?.[0] ?? '';
+  return mnemonic
+    .replace(/([A-Z])([A-Z]*)_?/g, (_, first: string, rest: string) => `${first}${rest.toLowerCase()} `)
+    .trim();
+}
+
+function rows(reasons: Readonly<Record<string, Row>>): string[][] {
+  return Object.entries(reasons).map(([reason, words]) => [code(reason), ...words]);
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function table(heading: readonly string[], cells: readonly (readonly string[])[]): string {
+  const lines = [heading, heading.map(() => '---'), ...cells];
+  return lines.map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n');
+}
+
+if (import.meta.main) process.stdout.write(await errorsPage());
