@@ -1,0 +1,48 @@
+/** What to type in another terminal while the example runs, and what comes of it. */
+/** Ports of the example, as its configuration files have them. */
+export const ports = { gate: 18853, resolver: 15301, primary: 15300, bind: 15353, nsd: 15354 } as const;
+
+/** Something to try: words, and commands for a shell. */
+export interface Trial {
+  readonly words: string;
+  readonly commands: readonly string[];
+}
+
+const gate = `@127.0.0.1 -p ${ports.gate}`;
+
+function kdig(client: string, what: string): string {
+  return `kdig ${gate} +tls +tls-certfile=run/${client}/certificate.pem +tls-keyfile=run/${client}/key.pem ${what}`;
+}
+
+/** dig 9.18 shows its certificate only to a server whose own it can check. */
+function dig(client: string, what: string): string {
+  const server = '+tls-ca=run/gate/certificate.pem +tls-hostname=gate.example';
+  const own = `+tls-certfile=run/${client}/certificate.pem +tls-keyfile=run/${client}/key.pem`;
+  return `dig ${gate} +tls ${server} ${own} ${what}`;
+}
+
+/** For a shell in this folder. */
+export const trials: readonly Trial[] = [
+  { words: 'The secondary gets the zone:', commands: [kdig('ns2', 'AXFR example.com')] },
+  {
+    words: 'With dig, which checks the gate as well; then only what is new since serial 1:',
+    commands: [dig('ns2', 'AXFR example.com'), dig('ns2', 'IXFR=1 example.com')],
+  },
+  { words: 'A stranger gets nothing:', commands: [kdig('stranger', 'AXFR example.com')] },
+  {
+    words: 'Nor does the name of the secondary with another key:',
+    commands: [kdig('impostor', 'AXFR example.com')],
+  },
+  {
+    words: 'What the gate reads in the DNS; the flag ad says that it is secure:',
+    commands: [`dig @127.0.0.1 -p ${ports.resolver} +dnssec TLSA _xfr.ns2.example`],
+  },
+  {
+    words: 'BIND as secondary, and what it has then:',
+    commands: ['named -g -c named.conf', `dig @127.0.0.1 -p ${ports.bind} SOA example.com`],
+  },
+  {
+    words: 'NSD as secondary, and what it has then:',
+    commands: ['nsd -d -c nsd.conf', `dig @127.0.0.1 -p ${ports.nsd} SOA example.com`],
+  },
+];

@@ -1,0 +1,135 @@
+/**
+ * `npm run example:xfr`: the gate with the danced.yaml and access.yaml of this folder, and around it a lab that takes
+ * the place of the DNS, the resolver and the primary. Stays up until Ctrl-C, and prints what to try in another terminal.
+ * With `--once` it transfers the zone by itself and ends: 0 if that worked, 1 if not.
+ *
+ * Keys are made at the first start, in run/, which is not part of the source.
+ *
+ * Limitations: the ports are fixed, because the configuration files name them, so that only one can run at a time.
+ */
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Daemon } from '../../cli/daemon.ts';
+import { openParty, type Party } from '../../cli/demo/party.ts';
+import { loadConfigAndPlugins } from '../../cli/plugins.ts';
+import { RrType } from '../../core/dns/constants.ts';
+import { presentTlsa } from '../../core/dns/present.ts';
+import { encodeA } from '../../core/dns/rdata.ts';
+import { createLog } from '../../core/observe/log.ts';
+import { startLab, type Lab } from '../../lab/lab.ts';
+import { transfer } from '../../lab/secondary.ts';
+import { ports, trials } from './commands.ts';
+
+const folder = import.meta.dirname;
+const zone = 'example.com';
+const recordCount = 5000;
+/** Milliseconds for transfers under way when Ctrl-C comes. */
+const stopTimeMs = 1000;
+
+const { values: options } = parseArgs({ options: { once: { type: 'boolean', default: false } } });
+const parties = await openParties();
+const lab = await startOnPorts();
+lab.publishTlsa(parties.secondary.name, [parties.secondary.tlsa]);
+lab.publishTlsa(parties.stranger.name, [parties.stranger.tlsa]);
+changeZone();
+const daemon = await startGate();
+
+if (options.once) {
+  process.exitCode = (await transferOnce()) ? 0 : 1;
+} else {
+  tellWhatToTry();
+  await interrupted();
+}
+await daemon.stop(stopTimeMs);
+await lab.close();
+
+interface Parties {
+  readonly gate: Party;
+  /** The secondary that the access list has. */
+  readonly secondary: Party;
+  /** Somebody with a key and a TLSA record, whom the access list does not have. */
+  readonly stranger: Party;
+  /** Somebody with the name of the secondary and a key of their own. */
+  readonly impostor: Party;
+}
+
+async function openParties(): Promise<Parties> {
+  const open = (name: string, directory: string) => openParty(name, join(folder, 'run', directory));
+  return {
+    gate: await open('gate.example', 'gate'),
+    secondary: await open('_xfr.ns2.example', 'ns2'),
+    stranger: await open('_xfr.stranger.example', 'stranger'),
+    impostor: await open('_xfr.ns2.example', 'impostor'),
+  };
+}
+
+function startOnPorts(): Promise<Lab> {
+  const { resolver, primary } = ports;
+  return startLab({ ports: { resolver, primary }, transferZone: { name: zone, records: recordCount } }).catch(
+    stop,
+  );
+}
+
+/** Makes serial 2, so that IXFR has a difference to give. */
+function changeZone(): void {
+  const { name, ttl } = lab.primary.zone.soa;
+  lab.primary.change({
+    add: [{ name: name.prepend('www'), type: RrType.A, ttl, rdata: encodeA('192.0.2.80') }],
+  });
+}
+
+/** As `danced run -c danced.yaml` does. */
+async function startGate(): Promise<Daemon> {
+  try {
+    const loaded = await loadConfigAndPlugins(join(folder, 'danced.yaml'));
+    const { level, format } = loaded.config.observe;
+    return await Daemon.start({ loaded, log: createLog({ level, format }) });
+  } catch (error) {
+    return stop(error);
+  }
+}
+
+/** What can be mended, as a port in use, in words; the servers that stand already end with the process. */
+function stop(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(2);
+}
+
+/** A secondary in this process asks for the zone, and sees whether it got it all. */
+async function transferOnce(): Promise<boolean> {
+  const { certificatePem, keyPem } = parties.secondary;
+  const { certificate: expectedCertificate } = parties.gate;
+  const gate = { address: '127.0.0.1', port: ports.gate, expectedCertificate };
+  const { outcome, records, serial, error } = await transfer({ ...gate, certificatePem, keyPem, zone });
+  const isWhole = outcome === 'complete' && records.length === lab.primary.records.length + 1;
+  const { name } = parties.secondary;
+  const words = isWhole
+    ? `${name.toString()} transferred ${zone}: serial ${serial ?? '?'}, ${records.length} records (SOA first and last)`
+    : `the transfer failed: ${outcome}${error === undefined ? '' : `: ${error}`}`;
+  process.stdout.write(`${words}\n`);
+  return isWhole;
+}
+
+function tellWhatToTry(): void {
+  const { name, tlsa } = parties.secondary;
+  const { zone: held, records } = lab.primary;
+  const lines = [
+    `The gate listens on 127.0.0.1 port ${ports.gate}, before a primary with ${zone}: serial ${held.serial}, ${records.length} records.`,
+    'The DNS of this example has, signed:',
+    `  ${name.toString()}. TLSA ${presentTlsa(tlsa)}`,
+    '',
+    'Try in another terminal:',
+    `  cd ${relative(process.cwd(), folder) || '.'}`,
+    ...trials.flatMap(({ words, commands }) => ['', words, ...commands.map((command) => `  ${command}`)]),
+    '',
+    'Change access.yaml meanwhile: it counts at once. The log of the gate follows; Ctrl-C ends everything.',
+    '',
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}
