@@ -15,7 +15,7 @@ export const connectionLimits = {
     max: 1_000_000,
     unit: 'count',
     reason:
-      'open connections in all, whatever their state; the file descriptors of the process must exceed it',
+      'open connections in all, whatever their state; the process needs more file descriptors than that (LimitNOFILE, ulimit -n)',
   },
   'connections-per-address': {
     default: 256,
