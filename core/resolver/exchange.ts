@@ -62,9 +62,11 @@ function overUdp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
       const answer = readAnswer(octets, id, options.question);
       if (answer) end(answer);
     });
-    socket.connect(server.port, server.address, () => {
+    // Not as the callback of `connect`: that would be called with the error, too, instead of the listener above.
+    socket.once('connect', () => {
       if (!ended) socket.send(options.query(id));
     });
+    socket.connect(server.port, server.address);
   });
 }
 

@@ -3,8 +3,9 @@
  *
  * A TLS handshake costs us most of what it costs the client, and a client that shows a long chain of odd certificates makes
  * OpenSSL check all of their signatures, tenths of a second at worst, before DANE looks at the first. Bounding how many
- * handshakes are under way does not bound how many there are; this does. A connection that is identified gives its place
- * in the budget back, so clients with a proof are never counted, however many share an address.
+ * handshakes are under way does not bound how many there are; this does. Charged are connections that ended without
+ * identity by a fault of the client; who is identified is never charged, however many share an address. Those under way
+ * when the budget runs out are charged as well, and have to be made up for before there is room again.
  *
  * Pure; the time is an argument.
  */
@@ -15,40 +16,36 @@ export const rememberedAddresses = 65_536;
 const minuteMs = 60_000;
 
 interface Bucket {
-  left: number;
-  atMs: number;
+  /** Below 0: so many have to be made up for. */
+  readonly left: number;
+  readonly atMs: number;
 }
 
 export class FailureBudget {
   /** In the order of their last use. */
   readonly #buckets = new Map<string, Bucket>();
 
-  /** Takes one from the budget of `key`; false if it is used up. */
-  take(key: string, perMinute: number, nowMs: number): boolean {
-    const bucket = this.#bucket(key, perMinute, nowMs);
-    if (bucket.left < 1) return false;
-    bucket.left--;
-    return true;
-  }
-
-  /** Gives back what `take` took: the connection was identified. */
-  giveBack(key: string): void {
+  /** Whether `key` may cause one more. */
+  hasLeft(key: string, perMinute: number, nowMs: number): boolean {
     const bucket = this.#buckets.get(key);
-    if (bucket) bucket.left++;
+    return bucket === undefined || leftOf(bucket, perMinute, nowMs) >= 1;
   }
 
-  #bucket(key: string, perMinute: number, nowMs: number): Bucket {
-    const bucket = this.#buckets.get(key) ?? { left: perMinute, atMs: nowMs };
-    // A clock that was set back takes nothing away.
-    const sinceMs = Math.max(0, nowMs - bucket.atMs);
-    bucket.left = Math.min(perMinute, bucket.left + (sinceMs / minuteMs) * perMinute);
-    bucket.atMs = nowMs;
+  /** Counts one. */
+  charge(key: string, perMinute: number, nowMs: number): void {
+    const bucket = this.#buckets.get(key);
+    const left = bucket === undefined ? perMinute : leftOf(bucket, perMinute, nowMs);
     this.#buckets.delete(key);
-    this.#buckets.set(key, bucket);
+    this.#buckets.set(key, { left: left - 1, atMs: nowMs });
     if (this.#buckets.size > rememberedAddresses) {
       const [quietest] = this.#buckets.keys();
       if (quietest !== undefined) this.#buckets.delete(quietest);
     }
-    return bucket;
   }
+}
+
+function leftOf(bucket: Bucket, perMinute: number, nowMs: number): number {
+  // A clock that was set back takes nothing away.
+  const sinceMs = Math.max(0, nowMs - bucket.atMs);
+  return Math.min(perMinute, bucket.left + (sinceMs / minuteMs) * perMinute);
 }

@@ -6,7 +6,12 @@ import type { Server, Socket } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Gate } from '../plugin/contract.ts';
-import { Connection, type ConnectionEnvironment, type ConnectionOutcome } from './connection.ts';
+import {
+  Connection,
+  type ConnectionEnvironment,
+  type ConnectionOutcome,
+  type RefusalReason,
+} from './connection.ts';
 import { FailureBudget } from './failure-budget.ts';
 import type { ConnectionLimits } from './limits.ts';
 import { addressKey, Places } from './places.ts';
@@ -25,6 +30,13 @@ export interface GateServerOptions extends Omit<ConnectionEnvironment, 'limits'>
   /** Label of the metrics. */
   readonly label: string;
 }
+
+/** Refusals that say nothing against the client: after an outage of the resolver it is to come in at once. */
+const notTheClientsFault: ReadonlySet<RefusalReason> = new Set([
+  'lookup-failed',
+  'gate-closing',
+  'internal-error',
+]);
 
 /** Connections that the kernel holds for us between SYN and accept. */
 const backlog = 511;
@@ -113,6 +125,10 @@ export class GateServer implements Gate {
     // A client that is gone already has no address.
     const key = addressKey(socket.remoteAddress ?? '');
     const limits = this.#limits;
+    if (!this.#failures.hasLeft(key, limits['failures-per-address'], this.#options.proof.nowMs())) {
+      this.#turnAway(socket, 'failures');
+      return;
+    }
     if (!this.#places.take(key, limits.connections, limits['connections-per-address'])) {
       this.#turnAway(socket, 'connections');
       return;
@@ -120,12 +136,6 @@ export class GateServer implements Gate {
     if (!this.#handshakes.take(key, limits.handshakes, limits['handshakes-per-address'])) {
       this.#places.free(key);
       this.#turnAway(socket, 'handshakes');
-      return;
-    }
-    if (!this.#failures.take(key, limits['failures-per-address'], this.#options.proof.nowMs())) {
-      this.#places.free(key);
-      this.#handshakes.free(key);
-      this.#turnAway(socket, 'failures');
       return;
     }
     const connection = new Connection(this.#nextId++, socket, this.#environment);
@@ -137,12 +147,14 @@ export class GateServer implements Gate {
     const handshake = { underWay: true };
     const outcome = await connection.run(() => {
       handshake.underWay = false;
-      this.#failures.giveBack(key);
       this.#handshakes.free(key);
       this.#meters.under(this.#places.taken, this.#handshakes.taken);
     });
     if (handshake.underWay) this.#handshakes.free(key);
     this.#places.free(key);
+    if (outcome.refused && !notTheClientsFault.has(outcome.refused)) {
+      this.#failures.charge(key, this.#limits['failures-per-address'], this.#options.proof.nowMs());
+    }
     this.#connections.delete(connection);
     this.#meters.ended(outcome);
     this.#meters.under(this.#places.taken, this.#handshakes.taken);

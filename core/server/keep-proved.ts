@@ -32,11 +32,13 @@ export function keepProved(options: KeepProvedOptions): () => void {
   const { identity, peer, means, longestProofMs, onRenewed, onLost, onDefect } = options;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  // A function: it may have changed while we waited.
+  const isStopped = (): boolean => stopped;
   let endsMs = 0;
 
   const wait = (waitMs: number): void => {
     // A proof that was under way when the connection ended must not start the next.
-    if (stopped) return;
+    if (isStopped()) return;
     timer = setTimeout(() => {
       again().catch((error: unknown) => {
         onDefect(error);
@@ -51,11 +53,14 @@ export function keepProved(options: KeepProvedOptions): () => void {
   };
   const again = async (): Promise<void> => {
     // The access list may have lost the name meanwhile, and then the DNS is not asked about it any more.
-    if (!(await means.access.admits(identity.name))) {
+    const isAdmitted = await means.access.admits(identity.name);
+    if (isStopped()) return;
+    if (!isAdmitted) {
       onLost('not-admitted');
       return;
     }
     const verdict = await prove(identity.name, peer, means, longestProofMs());
+    if (isStopped()) return;
     const leftMs = endsMs - means.nowMs();
     if (verdict.identity) {
       onRenewed(verdict.identity);

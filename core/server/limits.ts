@@ -76,7 +76,7 @@ export const connectionLimits = {
     max: 3_600_000,
     unit: 'ms',
     reason:
-      'for the client to take one batch of a reply (some 64 KiB), against readers that stop in mid-transfer',
+      'for the client to take one message of a reply (some 16 KiB in a transfer), against readers that stop in mid-transfer',
   },
   'request-octets': {
     default: 4096,

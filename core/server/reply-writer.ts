@@ -45,6 +45,11 @@ export class ReplyWriter {
     });
   }
 
+  /** Resolves when everything that was given is written, or lost. */
+  flushed(): Promise<void> {
+    return this.#turn ?? Promise.resolve();
+  }
+
   /** Resolves when all is written; calls `onRoom` sooner if the connection takes more than this. */
   async #writeEach(messages: readonly Buffer[], onRoom: () => void): Promise<void> {
     for (const [index, message] of messages.entries()) {

@@ -179,6 +179,8 @@ export class RequestLoop {
         this.stop('reply-broken');
       }
     }
+    // Handed over is not written: until the client has it the reply is under way, and the connection must not be closed.
+    await this.#writer.flushed();
     this.#underWay--;
     if (this.#options.socket.destroyed) return;
     if (this.#underWay === 0 && this.#closing) this.#close();

@@ -24,6 +24,23 @@ describe('a gate with a budget for connections without identity', () => {
     expect(gate.log.of('connection refused')).to.have.length(5);
   });
 
+  it('does not count what the resolver is to blame for: after its outage the client comes in at once', async () => {
+    const client = await gate.client(name);
+    gate.lab.resolver.isDead = true;
+    await Promise.all(Array.from({ length: 8 }, () => gate.transfer(client).catch(() => undefined)));
+    gate.lab.resolver.isDead = false;
+    expect((await gate.transfer(client, { type: 'SOA' })).outcome).to.equal('complete');
+  });
+
+  it('never turns a client away while it is being proved, however often it comes at once', async () => {
+    const client = await gate.client(name);
+    gate.lab.resolver.delayMs = 100;
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => gate.transfer(client, { type: 'SOA' })),
+    );
+    expect(answers.map(({ outcome }) => outcome)).to.deep.equal(answers.map(() => 'complete'));
+  });
+
   it('never counts those who are identified', async () => {
     const client = await gate.client(name);
     for (let attempt = 0; attempt < 12; attempt++) {

@@ -192,6 +192,15 @@ describe('exchange', () => {
     expect(result).to.have.property('failure').that.includes('cannot be reached by UDP');
   });
 
+  it('says so when the system does not let it ask, and does not fail', async () => {
+    // To the broadcast address a socket may not connect; no packet is sent.
+    const server = { address: '255.255.255.255', port: 53 };
+    const deadline = new AbortController().signal;
+    const query = (id: number): Buffer => encodeMessage(makeQuery({ id, name, type: RrType.TLSA, rd: true }));
+    const result = await exchange({ server, query, question, deadline, udpTimeoutMs: 5_000 });
+    expect(result).to.have.property('failure').that.includes('cannot be reached by UDP');
+  });
+
   it('leaves no socket open, however it ends', async () => {
     const before = sockets();
     const stop = new AbortController();

@@ -357,6 +357,20 @@ describe('RequestLoop', () => {
       });
     });
 
+    it('waits for a slow client until it has taken the last reply, not just until that was handed over', async () => {
+      client.pause();
+      await send(frameAll([named('one'), named('two')]));
+      for (const { answer } of asked) answer(Buffer.alloc(3000));
+      await nextTurn();
+      loop.drain();
+      await tick(5_000);
+      expect(end).to.equal(undefined);
+      client.resume();
+      await nextTurn();
+      await nextTurn();
+      expect({ end, heard: heard.length }).to.deep.equal({ end: 'gate-closing', heard: 2 });
+    });
+
     it('leaves requests that wait for their turn unasked', async () => {
       open({ 'requests-at-once': 1 });
       listen();
