@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CommandError, fileErrorWords } from './output.ts';
 
 export const certificateFileName = 'certificate.pem';
@@ -20,6 +20,22 @@ export interface IdentityFiles {
   readonly certificateFile: string;
 }
 
+/**
+ * Makes the directory and those above it. Not by node's recursive way, which never ends below a place where nothing can
+ * be made, as /proc.
+ */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
+    await makeDirectory(dirname(directory));
+    await mkdir(directory, { mode: 0o700 });
+  }
+}
+
 /** Writes an identity, making the directory if need be. Throws CommandError, and then no key has changed. */
 export async function writeIdentity(
   directory: string,
@@ -28,7 +44,7 @@ export async function writeIdentity(
 ): Promise<IdentityFiles> {
   const keyFile = join(directory, keyFileName);
   const certificateFile = join(directory, certificateFileName);
-  await inWords(directory, () => mkdir(directory, { recursive: true, mode: 0o700 }));
+  await inWords(directory, () => makeDirectory(directory));
   if (!options.force) {
     await refuseExisting(keyFile);
     await refuseExisting(certificateFile);

@@ -84,7 +84,8 @@ const connectionEnds: Record<ConnectionEnd, Row> = {
   'tls-error': ['the connection broke', 'Nothing, if it is rare.'],
 };
 
-type RequestReason = Exclude<Decision['reason'], 'allowed'> | 'zone-not-served' | 'too-many-at-once';
+type RequestReason =
+  Exclude<Decision['reason'], 'allowed'> | 'zone-not-served' | 'not-supported' | 'too-many-at-once';
 
 const requestRefusals: Record<RequestReason, Row> = {
   'no-entry': [
@@ -94,6 +95,10 @@ const requestRefusals: Record<RequestReason, Row> = {
   'no-rule': [
     'no rule of the client’s entry allows it this zone',
     'Add `{ action: transfer, zones: [ZONE] }` to the entry.',
+  ],
+  'not-supported': [
+    'not a well-formed SOA, AXFR or IXFR request; `detail` has what the client was told',
+    'Nothing, if somebody tries dig. A secondary that sends TSIG: take the key out of its configuration.',
   ],
   'zone-not-served': [
     'the client may have the zone, but the gate does not serve it',
@@ -109,7 +114,7 @@ const transferOutcomes: Record<RelayReport['outcome'], Row> = {
   complete: ['the client got all of it', 'Nothing.'],
   'refused-by-primary': [
     'the primary answered with the response code in `reason`',
-    'Allow the gate’s address on the primary.',
+    'REFUSED: allow the gate’s address there. NOTAUTH: the primary does not have the zone. SERVFAIL: its own log says why the zone is not loaded.',
   ],
   failed: [
     'the primary was away, broke off, or sent what is no answer; the client was told by SERVFAIL and keeps nothing',

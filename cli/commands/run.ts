@@ -6,7 +6,7 @@
  */
 import type { Command } from 'commander';
 import type { LoadedConfig } from '../../core/config/config.ts';
-import { ConfigError } from '../../core/config/errors.ts';
+import { ConfigError, formatProblem, maxPrintedProblems } from '../../core/config/errors.ts';
 import { createLog } from '../../core/observe/log.ts';
 import { ListenError } from '../../core/server/gate.ts';
 import { IdentityError } from '../../core/tls/identity.ts';
@@ -24,7 +24,9 @@ export function registerRun(program: Command): void {
   program
     .command('run')
     .summary('run the daemon')
-    .description('Run the daemon in the foreground. SIGHUP reloads, SIGTERM drains and stops.')
+    .description(
+      'Run the daemon in the foreground. SIGHUP reloads; SIGTERM stops after the replies under way, at most 30 s later; a second one stops at once.',
+    )
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .action(async ({ config }: { config: string }) => {
       await run(config);
@@ -50,8 +52,13 @@ async function run(file: string): Promise<void> {
   log.info('running', { config: file, node: process.version, pid: process.pid });
   reloadNow = (): void => void reload(daemon, file, log);
   const signal = await stopSignal();
-  log.info('stopping', { signal });
-  for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(exitCode.no));
+  log.info('stopping', { signal, withinMs: stopTimeMs });
+  for (const again of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(again, () => {
+      log.warn('stopped at once', { signal: again, cut: 'replies under way' });
+      process.exit(exitCode.no);
+    });
+  }
   await daemon.stop(stopTimeMs);
   log.info('stopped');
   log.flush();
@@ -62,7 +69,13 @@ async function reload(daemon: Daemon, file: string, log: ReturnType<typeof creat
   try {
     loaded = await loadConfigAndPlugins(file);
   } catch (error) {
-    log.error('configuration not reloaded', { error, kept: 'the old configuration' });
+    // One line a mistake, as `danced check` prints them.
+    const problems = error instanceof ConfigError ? error.problems.slice(0, maxPrintedProblems) : [];
+    for (const problem of problems) log.error('configuration broken', { problem: formatProblem(problem) });
+    log.error('configuration not reloaded', {
+      ...(problems.length > 0 ? {} : { error }),
+      kept: 'the old configuration',
+    });
   }
   try {
     daemon.reload(loaded);

@@ -76,7 +76,7 @@ export class FileAccessStore implements AccessControl {
   reload(): ReloadResult {
     const result = this.#read();
     if (result.ok)
-      this.#options.log.info('access-list-loaded', { file: this.#file, clients: result.clients });
+      this.#options.log.info('access list loaded', { file: this.#file, clients: result.clients });
     else this.#logProblems(result.error);
     this.#options.onReload?.(result);
     return result;
@@ -133,9 +133,9 @@ export class FileAccessStore implements AccessControl {
   #logProblems(error: ConfigError): void {
     const { log } = this.#options;
     for (const problem of error.problems.slice(0, maxPrintedProblems)) {
-      log.error('access-list-broken', { problem: formatProblem(problem) });
+      log.error('access list broken', { problem: formatProblem(problem) });
     }
-    log.warn('access-list-kept', {
+    log.warn('access list kept', {
       file: this.#file,
       problems: error.problems.length,
       clients: this.#list.size,
@@ -147,7 +147,7 @@ export class FileAccessStore implements AccessControl {
     this.#watcher?.close();
     this.#watcher = undefined;
     const advice = 'after a change send SIGHUP';
-    this.#options.log.warn('access-list-not-watched', { file: this.#file, error, advice });
+    this.#options.log.warn('access list not watched', { file: this.#file, error, advice });
   }
 }
 

@@ -128,7 +128,9 @@ export class Connection {
 
   #refuse(refused: RefusalReason, detail: string, claims?: string): ConnectionOutcome {
     const why = refused in noIdentityReasons ? noIdentityReasons[refused as NoIdentityReason] : undefined;
-    this.#environment.log.info('connection refused', {
+    // An outage of the resolver refuses everybody: that is ours to mend.
+    const level = refused === 'lookup-failed' ? 'warn' : 'info';
+    this.#environment.log[level]('connection refused', {
       connection: this.#id,
       remote: this.#remote,
       reason: refused,

@@ -115,6 +115,13 @@ class XotGate implements PluginInstance<XotGateConfig> {
         this.#count('malformed', Rcode.FORMERR);
         return formatErrorReply(gateRequest.octets);
       }
+      this.#host.log.info('request refused', {
+        connection: gateRequest.connection.id,
+        remote: gateRequest.connection.remote,
+        client: gateRequest.client.name.toString(),
+        reason: 'not-supported',
+        detail: parsed.refusal.text,
+      });
       return this.#refuse(
         'other',
         { request: parsed.message, idleTimeMs: gateRequest.idleTimeMs },

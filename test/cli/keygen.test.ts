@@ -148,6 +148,12 @@ describe('danced keygen', () => {
     );
   });
 
+  it('says so, and ends, where no directory can be made', async () => {
+    const { exitCode, stderr } = await run(name, '--out', '/proc/identity');
+    expect(exitCode).to.equal(2);
+    expect(stderr).to.match(/^danced: \/proc\/identity: .+\n$/);
+  });
+
   it('leaves nothing half when a file cannot be written', () => {
     // A limit of 0 on the size of files makes each write fail, as a full disk does; a full disk needs a mount.
     const script = `

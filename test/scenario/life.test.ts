@@ -31,12 +31,12 @@ describe('a running daemon', () => {
       expect((await open.request({ zone })).outcome).to.equal('complete');
 
       gate.writeAccess({});
-      await gate.lines('access-list-loaded');
+      await gate.lines('access list loaded');
       expect((await open.request({ zone })).rcode).to.equal(Rcode.REFUSED);
       expect((await gate.transfer(client)).messageCount).to.equal(0);
 
       gate.writeAccess({ [clientName]: [zone] });
-      await gate.lines('access-list-loaded', 2);
+      await gate.lines('access list loaded', 2);
       expect((await open.request({ zone })).outcome).to.equal('complete');
       expect((await gate.transfer(client)).outcome).to.equal('complete');
       open.close();
@@ -45,7 +45,7 @@ describe('a running daemon', () => {
     it('when another file takes its place', async () => {
       writeFileSync(`${gate.accessFile}.new`, 'version: 1\nclients: {}\n');
       renameSync(`${gate.accessFile}.new`, gate.accessFile);
-      await gate.lines('access-list-loaded');
+      await gate.lines('access list loaded');
       expect((await gate.transfer(client)).messageCount).to.equal(0);
     });
 
@@ -63,10 +63,10 @@ clients:
 `);
       gate.daemon.reload(undefined);
       expect((await gate.transfer(client)).outcome).to.equal('complete');
-      const [broken] = gate.log.of('access-list-broken');
+      const [broken] = gate.log.of('access list broken');
       expect(broken?.level).to.equal('error');
       expect(broken?.fields['problem']).to.match(/access\.yaml:3:\d+: .*action/);
-      expect(gate.log.of('access-list-kept')).to.have.length(1);
+      expect(gate.log.of('access list kept')).to.have.length(1);
     });
   });
 

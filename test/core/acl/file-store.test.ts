@@ -57,7 +57,7 @@ describe('the file store', () => {
     expect(opened.reload()).to.deep.equal({ ok: true, clients: 2 });
     expect(await opened.admits(Name.parse('a.example'))).to.equal(false);
     expect(await opened.admits(Name.parse('c.example'))).to.equal(true);
-    expect(log.of('access-list-loaded')[0]?.fields).to.deep.equal({ file, clients: 2 });
+    expect(log.of('access list loaded')[0]?.fields).to.deep.equal({ file, clients: 2 });
   });
 
   const broken: [what: string, write: () => void, says: string][] = [
@@ -83,9 +83,9 @@ describe('the file store', () => {
       expect(opened.reload().ok).to.equal(false);
       expect(await opened.admits(Name.parse('a.example'))).to.equal(true);
       expect(
-        log.of('access-list-broken').map(({ level, fields }) => [level, fields['problem']]),
+        log.of('access list broken').map(({ level, fields }) => [level, fields['problem']]),
       ).to.deep.include(['error', `${file}${says}`]);
-      expect(log.of('access-list-kept')[0]?.fields).to.deep.include({ clients: 1 });
+      expect(log.of('access list kept')[0]?.fields).to.deep.include({ clients: 1 });
     });
   }
 
@@ -141,7 +141,7 @@ describe('the file store', () => {
     const opened = open();
     rmSync(folder, { recursive: true });
     opened.watch();
-    expect(log.of('access-list-not-watched')[0]?.fields).to.deep.include({
+    expect(log.of('access list not watched')[0]?.fields).to.deep.include({
       advice: 'after a change send SIGHUP',
     });
   });
