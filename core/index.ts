@@ -30,7 +30,7 @@ export {
 export type { Edns, EdnsOption } from './dns/edns.ts';
 export { DnsFormatError } from './dns/errors.ts';
 export { frame, FrameReader } from './dns/framing.ts';
-export { encodeMessage, makeQuery, makeResponse, parseMessage } from './dns/message.ts';
+export { encodeMessage, makeQuery, makeResponse, parseMessage, sectionsOf } from './dns/message.ts';
 export type { Message, ResourceRecord } from './dns/message.ts';
 export { Name } from './dns/name.ts';
 export { parseSoa } from './dns/rdata.ts';

@@ -64,12 +64,7 @@ export function encodeMessage(
   const writer = new MessageWriter({ ...message.header, ...options });
   if (message.edns !== undefined) writer.setEdns(message.edns);
   for (const question of message.questions) writer.addQuestion(question);
-  const sections = [
-    ['answer', message.answers],
-    ['authority', message.authorities],
-    ['additional', message.additionals],
-  ] as const;
-  for (const [section, records] of sections) {
+  for (const [section, records] of sectionsOf(message)) {
     for (const record of records) {
       if (!writer.tryAdd(section, record)) {
         throw new DnsFormatError('cannot write a message too long for its limit', { blame: 'us' });
@@ -77,6 +72,15 @@ export function encodeMessage(
     }
   }
   return writer.finish();
+}
+
+/** The records of a message, section by section, in the order in which they are written. */
+export function sectionsOf(message: Message): readonly (readonly [Section, readonly ResourceRecord[]])[] {
+  return [
+    ['answer', message.answers],
+    ['authority', message.authorities],
+    ['additional', message.additionals],
+  ];
 }
 
 /** A query for one name and type, class IN unless said otherwise. */

@@ -19,6 +19,7 @@ import {
   paddingBlock,
   padTo,
   parseMessage,
+  sectionsOf,
   type Edns,
   type EdnsOption,
   type Message,
@@ -149,12 +150,7 @@ function encodeAgain(octets: Buffer, opt: OptPlace | undefined, style: ReplyStyl
     });
   let writer = open();
   for (const question of message.questions) writer.addQuestion(question);
-  const sections = [
-    ['answer', message.answers],
-    ['authority', message.authorities],
-    ['additional', message.additionals],
-  ] as const;
-  for (const [section, records] of sections) {
+  for (const [section, records] of sectionsOf(message)) {
     for (const record of records) {
       if (writer.tryAdd(section, record)) continue;
       parts.push(writer.finish());

@@ -62,16 +62,12 @@ describe('gateContext', () => {
     expect(third.result.socket?.getPeerCertificate()).to.deep.equal({});
   });
 
-  it('names no authority when it asks for a certificate', async function () {
+  it('names no authority when it asks for a certificate', async () => {
     const args = ['s_client', '-connect', `127.0.0.1:${place.port}`, '-alpn', 'dot', '-tls1_3'];
     const shaken = place.next();
     const program = spawn('openssl', args, { stdio: ['pipe', 'pipe', 'ignore'] });
-    const started = await once(program, 'spawn').then(
-      () => true,
-      () => false,
-    );
+    await once(program, 'spawn');
     // Clients with GnuTLS keep their certificate to themselves when the list names others; kdig shows that elsewhere.
-    if (!started) this.skip();
     await shaken;
     program.stdin.end('Q\n');
     expect(await text(program.stdout)).to.include('No client certificate CA names sent');
