@@ -7,9 +7,7 @@
  * Pure types; anything may import this file.
  */
 import type { Name } from '../dns/name.ts';
-
-/** Result of DNSSEC validation (RFC 4035 section 4.3). */
-export type SecurityStatus = 'secure' | 'insecure' | 'bogus' | 'indeterminate';
+import type { SecurityStatus } from '../dnssec/status.ts';
 
 /** How the records that a proof rests on were found, as plain data, so that any resolver can provide it. */
 export interface TlsaAnswer {

@@ -2,7 +2,7 @@ import { mock } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { AccessControl } from '../../../core/acl/access-control.ts';
-import type { SecurityStatus } from '../../../core/dane/types.ts';
+import type { SecurityStatus } from '../../../core/dnssec/status.ts';
 import type { GateRequest } from '../../../core/plugin/contract.ts';
 import { shortestProofMs } from '../../../core/server/limits.ts';
 import { accessTo } from '../../support/access.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AccessControl } from '../../../core/acl/access-control.ts';
-import type { SecurityStatus } from '../../../core/dane/types.ts';
+import type { SecurityStatus } from '../../../core/dnssec/status.ts';
 import type { IssuedIdentity } from '../../../core/pki/issue.ts';
 import { identify, prove } from '../../../core/server/identify.ts';
 import { accessTo } from '../../support/access.ts';
