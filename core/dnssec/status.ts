@@ -24,7 +24,8 @@ export const validationReasons = {
   'wrong-signer': 'bogus: the records are signed in the name of a zone that they are not in',
   'no-key': 'bogus: the zone has no key that made the signature',
   'no-dnskey': 'bogus: a zone that its parent calls signed has no keys',
-  'ds-mismatch': 'bogus: the keys of the zone are not those that the zone above, or the trust anchor, vouches for',
+  'ds-mismatch':
+    'bogus: the keys of the zone are not those that the zone above, or the trust anchor, vouches for',
   'denial-missing': 'bogus: the absence of the record is not proved',
   'denial-wrong': 'bogus: what was given as proof of absence proves something else',
   'alias-limit': 'bogus: a chain of aliases that is too long, or goes in a circle',
