@@ -140,9 +140,31 @@ export const EdeCode = {
   INVALID_DATA: 24,
 } as const;
 
+/** Algorithms of DNSSEC keys and signatures (IANA registry "DNS Security Algorithm Numbers"). */
+export const DnssecAlgorithm = {
+  RSAMD5: 1,
+  DSA: 3,
+  RSASHA1: 5,
+  'DSA-NSEC3-SHA1': 6,
+  'RSASHA1-NSEC3-SHA1': 7,
+  RSASHA256: 8,
+  RSASHA512: 10,
+  'ECC-GOST': 12,
+  ECDSAP256SHA256: 13,
+  ECDSAP384SHA384: 14,
+  ED25519: 15,
+  ED448: 16,
+  PRIVATEDNS: 253,
+  PRIVATEOID: 254,
+} as const;
+
+/** Digests of DS records (RFC 4034 appendix A.2, RFC 4509, RFC 6605). */
+export const DsDigest = { SHA1: 1, SHA256: 2, SHA384: 4 } as const;
+
 const typeNames = inverse(RrType);
 const classNames = inverse(RrClass);
 const rcodeNames = inverse(Rcode);
+const algorithmNames = inverse(DnssecAlgorithm);
 
 /** Mnemonic of a type; `TYPE65280` for one without (RFC 3597 section 5). */
 export function rrTypeName(type: number): string {
@@ -157,6 +179,11 @@ export function rrClassName(rrClass: number): string {
 /** Mnemonic of a response code; `RCODE24` for one without. */
 export function rcodeName(rcode: number): string {
   return rcodeNames.get(rcode) ?? `RCODE${String(rcode)}`;
+}
+
+/** Mnemonic of a DNSSEC algorithm; the number itself for one without. */
+export function dnssecAlgorithmName(algorithm: number): string {
+  return algorithmNames.get(algorithm) ?? String(algorithm);
 }
 
 /** Type of a mnemonic or of `TYPEn`, in any case (RFC 3597 section 5); undefined if there is no such type. */

@@ -7,6 +7,7 @@
  */
 import dnsPacket from 'dns-packet';
 import type { Answer } from 'dns-packet';
+import { encodeBase32Hex } from './base32hex.ts';
 import { RrClass, rrClassName, RrType, rrTypeName } from './constants.ts';
 import { DnsFormatError } from './errors.ts';
 import { Name } from './name.ts';
@@ -58,6 +59,8 @@ const presenters = new Map<number, Presenter>([
   [RrType.CDNSKEY, presentDnskey],
   [RrType.RRSIG, presentRrsig],
   [RrType.NSEC, presentNsec],
+  [RrType.NSEC3, presentNsec3],
+  [RrType.NSEC3PARAM, (octets) => presentNsec3Param(rdata.parseNsec3Param(octets))],
   [RrType.A, presentByDnsPacket],
   [RrType.AAAA, presentByDnsPacket],
   [RrType.HINFO, presentByDnsPacket],
@@ -103,6 +106,18 @@ function presentRrsig(octets: Buffer): string {
 function presentNsec(octets: Buffer): string {
   const { nextName, types } = rdata.parseNsec(octets);
   return [absolute(nextName), ...types.map(rrTypeName)].join(' ');
+}
+
+function presentNsec3(octets: Buffer): string {
+  const nsec3 = rdata.parseNsec3(octets);
+  const next = encodeBase32Hex(nsec3.nextHashedOwner);
+  return [presentNsec3Param(nsec3), next, ...nsec3.types.map(rrTypeName)].join(' ');
+}
+
+/** A salt of no octets is `-` (RFC 5155 section 3.3). */
+function presentNsec3Param({ hashAlgorithm, flags, iterations, salt }: rdata.Nsec3Param): string {
+  const saltText = salt.length === 0 ? '-' : salt.toString('hex');
+  return `${String(hashAlgorithm)} ${String(flags)} ${String(iterations)} ${saltText}`;
 }
 
 /** YYYYMMDDHHmmSS in UTC (RFC 4034 section 3.2). */

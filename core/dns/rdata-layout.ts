@@ -70,6 +70,8 @@ define(RrType.SSHFP, [3, REST], 'never', false);
 define(RrType.RRSIG, [18, NAME, REST], 'never', false);
 define(RrType.NSEC, [NAME, REST], 'never', false);
 define(RrType.DNSKEY, [4, REST], 'never', false);
+define(RrType.NSEC3, [4, STRING, STRING, REST], 'never', false);
+define(RrType.NSEC3PARAM, [4, STRING], 'never', false);
 define(RrType.TLSA, [4, REST], 'never', false);
 
 function define(

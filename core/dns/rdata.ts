@@ -2,7 +2,7 @@
  * The RDATA of the types that this project reads or writes, as values. Each `parse*` takes one exact RDATA with its
  * names expanded (ResourceRecord.rdata) and throws DnsFormatError; octets inside a value are views of the RDATA.
  *
- * RFC 1035 section 3.3 and 3.4, RFC 3596 (AAAA), RFC 4034 (DNSSEC), RFC 6698 (TLSA).
+ * RFC 1035 section 3.3 and 3.4, RFC 3596 (AAAA), RFC 4034 and RFC 5155 (DNSSEC), RFC 6698 (TLSA).
  *
  * Limitations: a value that breaks a rule of meaning (a DNSKEY of protocol 4) is read; the rule is its user's.
  */
@@ -70,6 +70,25 @@ export interface Nsec {
   readonly nextName: Name;
   readonly types: readonly number[];
 }
+
+/** What a name is hashed with (RFC 5155 sections 3.1 and 4.1). */
+export interface Nsec3Param {
+  readonly hashAlgorithm: number;
+  readonly flags: number;
+  readonly iterations: number;
+  /** Of no octets where there is none. */
+  readonly salt: Buffer;
+}
+
+/** RFC 5155 section 3.1; types ascending. */
+export interface Nsec3 extends Nsec3Param {
+  /** The hash itself, not its text (RFC 5155 section 3.1.7). */
+  readonly nextHashedOwner: Buffer;
+  readonly types: readonly number[];
+}
+
+/** Bits of an NSEC3's flags (RFC 5155 section 3.1.2.1). */
+export const Nsec3Flag = { OPT_OUT: 0x01 } as const;
 
 /** Bits of a DNSKEY's flags (RFC 4034 section 2.1.1, RFC 5011 section 7). */
 export const DnskeyFlag = { ZONE: 0x0100, REVOKE: 0x0080, SEP: 0x0001 } as const;
@@ -214,7 +233,8 @@ export function encodeDnskey(dnskey: Dnskey): Buffer {
 /** Key tag of a DNSKEY (RFC 4034 appendix B); not for algorithm 1, which nobody may use (RFC 8624 section 3.1). */
 export function keyTag(dnskeyRdata: Buffer): number {
   let sum = 0;
-  dnskeyRdata.forEach((octet, at) => (sum += at % 2 === 0 ? octet << 8 : octet));
+  for (let at = 0; at + 1 < dnskeyRdata.length; at += 2) sum += dnskeyRdata.readUInt16BE(at);
+  if (dnskeyRdata.length % 2 === 1) sum += dnskeyRdata.readUInt8(dnskeyRdata.length - 1) << 8;
   return (sum + (sum >>> 16)) & 0xffff;
 }
 
@@ -252,6 +272,44 @@ export function parseNsec(rdata: Buffer): Nsec {
 
 export function encodeNsec(nsec: Nsec): Buffer {
   return Buffer.concat([nsec.nextName.wire, encodeTypeBitmap(nsec.types)]);
+}
+
+export function parseNsec3(rdata: Buffer): Nsec3 {
+  return parseExactly(rdata, (reader) => {
+    const param = readNsec3Param(reader);
+    const nextHashedOwner = reader.readOctets(reader.readUint8());
+    // RFC 5155 section 3.2: the length of a hash is from 1 to 255.
+    if (nextHashedOwner.length === 0) throw new DnsFormatError('an NSEC3 record without the next hash');
+    return { ...param, nextHashedOwner, types: readTypeBitmap(reader) };
+  });
+}
+
+export function encodeNsec3(nsec3: Nsec3): Buffer {
+  const { nextHashedOwner, types } = nsec3;
+  return Buffer.concat([
+    encodeNsec3Param(nsec3),
+    uint8(nextHashedOwner.length),
+    nextHashedOwner,
+    encodeTypeBitmap(types),
+  ]);
+}
+
+/** RFC 5155 section 4.2. */
+export function parseNsec3Param(rdata: Buffer): Nsec3Param {
+  return parseExactly(rdata, readNsec3Param);
+}
+
+export function encodeNsec3Param({ hashAlgorithm, flags, iterations, salt }: Nsec3Param): Buffer {
+  return Buffer.concat([uint8(hashAlgorithm), uint8(flags), uint16(iterations), uint8(salt.length), salt]);
+}
+
+function readNsec3Param(reader: OctetReader): Nsec3Param {
+  return {
+    hashAlgorithm: reader.readUint8(),
+    flags: reader.readUint8(),
+    iterations: reader.readUint16(),
+    salt: reader.readOctets(reader.readUint8()),
+  };
 }
 
 function parseExactly<T>(rdata: Buffer, parse: (reader: OctetReader) => T): T {

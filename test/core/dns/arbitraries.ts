@@ -12,6 +12,8 @@ import {
   encodeMx,
   encodeName,
   encodeNsec,
+  encodeNsec3,
+  encodeNsec3Param,
   encodeRrsig,
   encodeSoa,
   encodeTlsa,
@@ -76,6 +78,8 @@ const rrsig = (name: fc.Arbitrary<Name>): fc.Arbitrary<Buffer> =>
     })
     .map(encodeRrsig);
 
+const nsec3Param = { hashAlgorithm: uint8, flags: uint8, iterations: uint16, salt: octets(0, 255) };
+
 /** RDATA by type. */
 export function rdataOf(name: fc.Arbitrary<Name>): Record<number, fc.Arbitrary<Buffer>> {
   return {
@@ -102,6 +106,14 @@ export function rdataOf(name: fc.Arbitrary<Name>): Record<number, fc.Arbitrary<B
     [RrType.NSEC]: fc
       .record({ nextName: name, types: fc.uniqueArray(rrType, { minLength: 1 }) })
       .map(encodeNsec),
+    [RrType.NSEC3]: fc
+      .record({
+        ...nsec3Param,
+        nextHashedOwner: octets(1, 255),
+        types: fc.uniqueArray(rrType),
+      })
+      .map(encodeNsec3),
+    [RrType.NSEC3PARAM]: fc.record(nsec3Param).map(encodeNsec3Param),
   };
 }
 

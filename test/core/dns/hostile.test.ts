@@ -35,6 +35,8 @@ const {
   TLSA,
   TSIG,
   TXT,
+  NSEC3,
+  NSEC3PARAM,
 } = RrType;
 const opt = encodeOpt({ udpPayloadSize: 1232, version: 0, dnssecOk: true, extendedRcode: 0, options: [] });
 
@@ -48,6 +50,10 @@ describe('records from the wire', () => {
     ['TLSA without data [RFC6698-2.1]', TLSA, '030101', /shorter/],
     ['DS without a digest', DS, '00010d02', /shorter/],
     ['SSHFP of 2 octets', SSHFP, '0403', /shorter/],
+    ['NSEC3 without the next hash [RFC5155-3.2]', NSEC3, '01000000 00', /shorter/],
+    ['NSEC3 with a salt past its end [RFC5155-3.2]', NSEC3, '01000000 05 aabb', /shorter/],
+    ['NSEC3 with a hash past its end [RFC5155-3.2]', NSEC3, '01000000 00 14 aabb', /shorter/],
+    ['NSEC3PARAM with octets after its salt [RFC5155-4.2]', NSEC3PARAM, '01000000 01 aa bb', /longer/],
     ['DNSKEY of 3 octets', DNSKEY, '010003', /shorter/],
     ['NS with octets after its name', NS, '01 61 00 00', /longer/],
     ['NS of 0 octets', NS, '', /shorter/],

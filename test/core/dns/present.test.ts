@@ -38,6 +38,14 @@ describe('presentRecord', () => {
       'NSEC ns.example. A RRSIG TYPE65280',
     ],
     [
+      RrType.NSEC3,
+      hex('01 01 000c 04 aabbccdd 14 174eb2409fe28bcb4887a1836f957f0a8425e27b 0007 2200 0000 0002 90'),
+      'NSEC3 1 1 12 aabbccdd 2t7b4g4vsa5smi47k61mv5bv1a22bojr NS SOA RRSIG DNSKEY NSEC3PARAM',
+    ],
+    [RrType.NSEC3, hex('01 00 0000 00 05 0000000000 0001 40'), 'NSEC3 1 0 0 - 00000000 A'],
+    [RrType.NSEC3PARAM, hex('01 00 000c 04 aabbccdd'), 'NSEC3PARAM 1 0 12 aabbccdd'],
+    [RrType.NSEC3PARAM, hex('01 00 0000 00'), 'NSEC3PARAM 1 0 0 -'],
+    [
       RrType.SOA,
       rdata.encodeSoa({
         mname: ns,
@@ -86,6 +94,7 @@ describe('presentRecord', () => {
     ['an HINFO record that is not UTF-8', RrType.HINFO, hex('01 ff 00'), 'HINFO \\# 3 01ff00'],
     ['a CAA record that is not UTF-8', RrType.CAA, hex('00 01 61 ff'), 'CAA \\# 4 000161ff'],
     ['a CAA record cut short', RrType.CAA, hex('00 09 61'), 'CAA \\# 3 000961'],
+    ['an NSEC3 record without a hash', RrType.NSEC3, hex('010000000000'), 'NSEC3 \\# 6 010000000000'],
     ['an NSEC record with a bad bit map', RrType.NSEC, hex('00 0000'), 'NSEC \\# 3 000000'],
   ];
   for (const [what, type, octets, text] of odd) {

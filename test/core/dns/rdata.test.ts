@@ -20,6 +20,8 @@ const codecs: Record<number, (octets: Buffer) => Buffer> = {
   [RrType.DNSKEY]: (octets) => rdata.encodeDnskey(rdata.parseDnskey(octets)),
   [RrType.RRSIG]: (octets) => rdata.encodeRrsig(rdata.parseRrsig(octets)),
   [RrType.NSEC]: (octets) => rdata.encodeNsec(rdata.parseNsec(octets)),
+  [RrType.NSEC3]: (octets) => rdata.encodeNsec3(rdata.parseNsec3(octets)),
+  [RrType.NSEC3PARAM]: (octets) => rdata.encodeNsec3Param(rdata.parseNsec3Param(octets)),
 };
 
 describe('RDATA', () => {
@@ -60,6 +62,28 @@ describe('RDATA', () => {
       data: hex('abcd'),
     });
     expect(() => rdata.parseTlsa(hex('030101'))).to.throw(DnsFormatError);
+  });
+
+  it('of an NSEC3 record is parameters, hash and types [RFC5155-3.2]', () => {
+    const octets = hex('01 01 000c 04 aabbccdd 02 1234 0001 40');
+    expect(rdata.parseNsec3(octets)).to.deep.equal({
+      hashAlgorithm: 1,
+      flags: 1,
+      iterations: 12,
+      salt: hex('aabbccdd'),
+      nextHashedOwner: hex('1234'),
+      types: [RrType.A],
+    });
+    expect(rdata.parseNsec3(hex('01 00 0000 00 01 ff')).types).to.deep.equal([]);
+    for (const wrong of ['01 00 0000 00 00', '01 00 0000 02 ff 01 ff', '01 00 0000 00 02 ff', '01 00 0000']) {
+      expect(() => rdata.parseNsec3(hex(wrong))).to.throw(DnsFormatError);
+    }
+  });
+
+  it('of an NSEC3PARAM record ends with the salt [RFC5155-4.2]', () => {
+    expect(rdata.parseNsec3Param(hex('01 00 000c 02 aabb'))).to.deep.include({ iterations: 12 });
+    expect(() => rdata.parseNsec3Param(hex('01 00 000c 02 aabbcc'))).to.throw(DnsFormatError);
+    expect(() => rdata.parseNsec3Param(hex('01 00 000c 02 aa'))).to.throw(DnsFormatError);
   });
 
   it('of an SOA record is two names and five numbers [RFC1035-3.3.13]', () => {

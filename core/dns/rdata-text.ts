@@ -1,0 +1,301 @@
+/**
+ * RDATA from its presentation format: the types of rdata.ts and some more, and any type as `\# length hex`
+ * (RFC 3597 section 5). The inverse of present.ts.
+ *
+ * Limitations: an IPv6 address with a dotted IPv4 part is refused.
+ */
+import { decodeBase32Hex } from './base32hex.ts';
+import { DnssecAlgorithm, RrClass, RrType, rrTypeFromName, rrTypeName } from './constants.ts';
+import { DnsFormatError } from './errors.ts';
+import { Name } from './name.ts';
+import { NameReader } from './name-reader.ts';
+import * as rdata from './rdata.ts';
+import { checkRdata } from './rdata-layout.ts';
+import { uint16, uint8 } from './unsigned.ts';
+import { unescapeOctets } from './zone-tokens.ts';
+import type { ZoneToken } from './zone-tokens.ts';
+
+/** The words of one RDATA, read in order; every method throws DnsFormatError. */
+export class TextFields {
+  readonly #tokens: readonly ZoneToken[];
+  readonly #origin: Name;
+  #at = 0;
+
+  /** Relative names are completed with the origin. */
+  constructor(tokens: readonly ZoneToken[], origin: Name) {
+    this.#tokens = tokens;
+    this.#origin = origin;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#tokens.length;
+  }
+
+  word(what: string): string {
+    const token = this.#tokens[this.#at];
+    if (token === undefined) throw new DnsFormatError(`${what} is missing`);
+    this.#at += 1;
+    return token.text;
+  }
+
+  /** A whole number up to `max`. */
+  number(what: string, max: number): number {
+    const text = this.word(what);
+    const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : NaN;
+    if (!(value <= max)) throw new DnsFormatError(`${what} is not a number from 0 to ${max}`);
+    return value;
+  }
+
+  name(what: string): Name {
+    return parseNameText(this.word(what), this.#origin);
+  }
+
+  type(what: string): number {
+    const text = this.word(what);
+    const type = rrTypeFromName(text);
+    if (type === undefined) throw new DnsFormatError(`${what} ${JSON.stringify(text)} is not known`);
+    return type;
+  }
+
+  /** A character string (RFC 1035 section 3.3), quoted or not. */
+  string(what: string): Buffer {
+    const octets = unescapeOctets(this.word(what));
+    if (octets.length > 255) throw new DnsFormatError(`${what} has more than 255 octets`);
+    return octets;
+  }
+
+  /** All that is left, as one text. */
+  rest(what: string): string {
+    const parts = [this.word(what)];
+    while (!this.isAtEnd) parts.push(this.word(what));
+    return parts.join('');
+  }
+
+  hex(what: string): Buffer {
+    return parseHex(this.rest(what), what);
+  }
+
+  base64(what: string): Buffer {
+    const text = this.rest(what);
+    const octets = Buffer.from(text, 'base64');
+    if (octets.toString('base64') !== text) throw new DnsFormatError(`${what} is not base 64`);
+    return octets;
+  }
+
+  types(what: string): number[] {
+    const types: number[] = [];
+    while (!this.isAtEnd) types.push(this.type(what));
+    return types;
+  }
+
+  /** A DNSSEC algorithm, as number or mnemonic (RFC 4034 section 2.2). */
+  algorithm(): number {
+    const next = this.#tokens[this.#at]?.text.toUpperCase() ?? '';
+    if (!Object.hasOwn(DnssecAlgorithm, next)) return this.number('the algorithm', 255);
+    this.#at += 1;
+    return DnssecAlgorithm[next as keyof typeof DnssecAlgorithm];
+  }
+
+  /** YYYYMMDDHHmmSS in UTC, or seconds (RFC 4034 section 3.2). */
+  time(what: string): number {
+    const text = this.word(what);
+    if (/^[0-9]{1,10}$/.test(text) && Number(text) <= 0xffff_ffff) return Number(text);
+    const iso = text.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/, '$1-$2-$3T$4:$5:$6.000Z');
+    const time = new Date(iso);
+    if (iso === text || Number.isNaN(time.getTime()) || time.toISOString() !== iso) {
+      throw new DnsFormatError(`${what} is not a time as YYYYMMDDHHmmSS`);
+    }
+    return (time.getTime() / 1000) >>> 0;
+  }
+
+  expectEnd(): void {
+    if (!this.isAtEnd) throw new DnsFormatError('words after the end of the record');
+  }
+}
+
+/** A name as a zone file has it: `@` is the origin, and what does not end with a dot is completed with it. */
+export function parseNameText(text: string, origin: Name): Name {
+  if (text === '@') return origin;
+  const name = Name.parse(text);
+  const isAbsolute = text.endsWith('.') && !isEscapedAtEnd(text);
+  return isAbsolute ? name : Name.fromLabels([...name.labels(), ...origin.labels()]);
+}
+
+/** The RDATA that the words of a record of class IN say. Throws DnsFormatError. */
+export function parseRdataText(type: number, tokens: readonly ZoneToken[], origin: Name): Buffer {
+  const fields = new TextFields(tokens, origin);
+  const isGeneric = tokens[0]?.text === '\\#' && !tokens[0].isQuoted;
+  const parse = isGeneric ? parseUnknown : parsers.get(type);
+  if (parse === undefined) {
+    throw new DnsFormatError(`${rrTypeName(type)} records are read as \\# length hex only`);
+  }
+  const octets = parse(fields);
+  fields.expectEnd();
+  checkRdata(new NameReader(octets), type, RrClass.IN, 0, octets.length, false);
+  return octets;
+}
+
+/** The RDATA as octets (RFC 3597 section 5). */
+export function parseUnknown(fields: TextFields): Buffer {
+  fields.word('\\#');
+  const length = fields.number('the length', 0xffff);
+  const octets = length === 0 && fields.isAtEnd ? Buffer.alloc(0) : fields.hex('the data');
+  if (octets.length !== length) throw new DnsFormatError('data that has another length than it says');
+  return octets;
+}
+
+type Parser = (fields: TextFields) => Buffer;
+
+const max8 = 0xff;
+const max16 = 0xffff;
+const max32 = 0xffff_ffff;
+
+const oneName: Parser = (fields) => rdata.encodeName(fields.name('the name'));
+const twoNames: Parser = (fields) =>
+  Buffer.concat([fields.name('the first name').wire, fields.name('the second name').wire]);
+const preferredName: Parser = (fields) => {
+  const preference = fields.number('the preference', max16);
+  return rdata.encodeMx({ preference, exchange: fields.name('the name') });
+};
+const strings: Parser = (fields) => {
+  const all = [fields.string('the text')];
+  while (!fields.isAtEnd) all.push(fields.string('the text'));
+  return rdata.encodeTxt(all);
+};
+
+const parsers: ReadonlyMap<number, Parser> = new Map<number, Parser>([
+  [RrType.A, (fields) => rdata.encodeA(fields.word('the address'))],
+  [RrType.AAAA, (fields) => rdata.encodeAaaa(fields.word('the address'))],
+  ...[RrType.NS, RrType.CNAME, RrType.PTR, RrType.DNAME].map((type) => [type, oneName] as const),
+  ...[RrType.MD, RrType.MF, RrType.MB, RrType.MG, RrType.MR].map((type) => [type, oneName] as const),
+  ...[RrType.MX, RrType.AFSDB, RrType.RT, RrType.KX].map((type) => [type, preferredName] as const),
+  ...[RrType.RP, RrType.MINFO].map((type) => [type, twoNames] as const),
+  ...[RrType.TXT, RrType.SPF].map((type) => [type, strings] as const),
+  [RrType.HINFO, parseHinfo],
+  [RrType.SRV, parseSrv],
+  [RrType.SOA, parseSoa],
+  [RrType.CAA, parseCaa],
+  [RrType.SSHFP, parseSshfp],
+  ...[RrType.TLSA, RrType.SMIMEA].map((type) => [type, parseTlsa] as const),
+  ...[RrType.DS, RrType.CDS].map((type) => [type, parseDs] as const),
+  ...[RrType.DNSKEY, RrType.CDNSKEY].map((type) => [type, parseDnskey] as const),
+  [RrType.RRSIG, parseRrsig],
+  [RrType.NSEC, parseNsec],
+  [RrType.NSEC3, parseNsec3],
+  [RrType.NSEC3PARAM, (fields) => rdata.encodeNsec3Param(readNsec3Param(fields))],
+]);
+
+function parseHinfo(fields: TextFields): Buffer {
+  return rdata.encodeTxt([fields.string('the CPU'), fields.string('the system')]);
+}
+
+function parseSrv(fields: TextFields): Buffer {
+  const numbers = ['the priority', 'the weight', 'the port'].map((what) => fields.number(what, max16));
+  return Buffer.concat([...numbers.map(uint16), fields.name('the target').wire]);
+}
+
+function parseSoa(fields: TextFields): Buffer {
+  return rdata.encodeSoa({
+    mname: fields.name('the primary'),
+    rname: fields.name('the mailbox'),
+    serial: fields.number('the serial', max32),
+    refresh: fields.number('refresh', max32),
+    retry: fields.number('retry', max32),
+    expire: fields.number('expire', max32),
+    minimum: fields.number('minimum', max32),
+  });
+}
+
+function parseCaa(fields: TextFields): Buffer {
+  const flags = fields.number('the flags', max8);
+  const tag = fields.string('the tag');
+  return Buffer.concat([uint8(flags), uint8(tag.length), tag, unescapeOctets(fields.word('the value'))]);
+}
+
+function parseSshfp(fields: TextFields): Buffer {
+  const algorithm = fields.number('the algorithm', max8);
+  const digestType = fields.number('the fingerprint type', max8);
+  return Buffer.concat([uint8(algorithm), uint8(digestType), fields.hex('the fingerprint')]);
+}
+
+function parseTlsa(fields: TextFields): Buffer {
+  return rdata.encodeTlsa(readTlsa(fields));
+}
+
+/** RFC 6698 section 2.2. */
+export function readTlsa(fields: TextFields): rdata.Tlsa {
+  return {
+    usage: fields.number('the certificate usage', max8),
+    selector: fields.number('the selector', max8),
+    matchingType: fields.number('the matching type', max8),
+    data: fields.hex('the certificate association data'),
+  };
+}
+
+function parseDs(fields: TextFields): Buffer {
+  return rdata.encodeDs({
+    keyTag: fields.number('the key tag', max16),
+    algorithm: fields.algorithm(),
+    digestType: fields.number('the digest type', max8),
+    digest: fields.hex('the digest'),
+  });
+}
+
+function parseDnskey(fields: TextFields): Buffer {
+  return rdata.encodeDnskey({
+    flags: fields.number('the flags', max16),
+    protocol: fields.number('the protocol', max8),
+    algorithm: fields.algorithm(),
+    publicKey: fields.base64('the public key'),
+  });
+}
+
+function parseRrsig(fields: TextFields): Buffer {
+  return rdata.encodeRrsig({
+    typeCovered: fields.type('the type covered'),
+    algorithm: fields.algorithm(),
+    labels: fields.number('the number of labels', max8),
+    originalTtl: fields.number('the original TTL', max32),
+    expiration: fields.time('the expiration'),
+    inception: fields.time('the inception'),
+    keyTag: fields.number('the key tag', max16),
+    signer: fields.name('the signer'),
+    signature: fields.base64('the signature'),
+  });
+}
+
+function parseNsec(fields: TextFields): Buffer {
+  const nextName = fields.name('the next name');
+  return rdata.encodeNsec({ nextName, types: fields.types('the type') });
+}
+
+function parseNsec3(fields: TextFields): Buffer {
+  const param = readNsec3Param(fields);
+  const nextHashedOwner = decodeBase32Hex(fields.word('the next hash'));
+  if (nextHashedOwner === undefined) throw new DnsFormatError('the next hash is not base 32');
+  return rdata.encodeNsec3({ ...param, nextHashedOwner, types: fields.types('the type') });
+}
+
+function readNsec3Param(fields: TextFields): rdata.Nsec3Param {
+  const [hashAlgorithm, flags] = [fields.number('the hash', max8), fields.number('the flags', max8)];
+  const iterations = fields.number('the iterations', max16);
+  const salt = fields.word('the salt');
+  // RFC 5155 section 3.3: a salt of no octets is written as a dash.
+  return {
+    hashAlgorithm,
+    flags,
+    iterations,
+    salt: salt === '-' ? Buffer.alloc(0) : parseHex(salt, 'the salt'),
+  };
+}
+
+function parseHex(text: string, what: string): Buffer {
+  if (!/^([0-9a-fA-F]{2})+$/.test(text)) throw new DnsFormatError(`${what} is not hexadecimal`);
+  return Buffer.from(text, 'hex');
+}
+
+/** Whether the last character is taken by a backslash before it. */
+function isEscapedAtEnd(text: string): boolean {
+  const backslashes = /\\*$/.exec(text.slice(0, -1))?.[0].length ?? 0;
+  return backslashes % 2 === 1;
+}
