@@ -64,7 +64,8 @@ export async function resolve(
   const isSecure = step.keys !== undefined;
   const { answers, authorities } = response;
   if (found.some(({ rrset }) => rrset.type === type)) {
-    return { rcode: response.header.rcode, isSecure, answers: recordsOfName(answers, name), authorities: [] };
+    // The authority section can hold the proof that no closer name than a wildcard exists (RFC 4035 section 5.3.4).
+    return { rcode: response.header.rcode, isSecure, answers: recordsOfName(answers, name), authorities };
   }
   const alias = found[0]?.rrset.rdatas[0];
   if (alias === undefined) {
@@ -105,9 +106,13 @@ async function enter(view: ResolverView, zone: Name, ds: readonly Buffer[]): Pro
   return { zone, keys: verifyZoneKeys(zone, ds, dnskeys, view.nowSeconds) };
 }
 
-/** The server of an insecure zone may be deeper than the chain looked; then the name itself says where it is. */
+/**
+ * The server of an insecure zone may be deeper than the chain looked; then the name itself says where it is, or the one
+ * above it for a DS record (RFC 4035 section 2.4).
+ */
 async function askZone(view: ResolverView, step: Step, name: Name, type: number): Promise<Message> {
-  const upstream = view.serverOf(step.keys === undefined ? name : step.zone);
+  const where = type === RrType.DS && name.labelCount > 0 ? name.parent() : name;
+  const upstream = view.serverOf(step.keys === undefined ? where : step.zone);
   const response = await upstream({ name, type, dnssecOk: true });
   const { rcode } = response.header;
   if (rcode === Rcode.NOERROR || rcode === Rcode.NXDOMAIN) return response;

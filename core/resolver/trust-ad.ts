@@ -8,29 +8,16 @@
  * Limitations: no validation of our own; transports are UDP, and TCP after a truncated answer.
  */
 import { setTimeout } from 'node:timers/promises';
-import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
+import type { Endpoint } from '../config/endpoint.ts';
 import { EdeCode, EdnsOptionCode, RrClass, RrType, Rcode, rcodeName, rrTypeName } from '../dns/constants.ts';
 import { parseExtendedError, type EdnsOption } from '../dns/edns.ts';
 import type { Message, ResourceRecord } from '../dns/message.ts';
 import { encodeMessage, makeQuery } from '../dns/message.ts';
 import { Name } from '../dns/name.ts';
-import { exchange, type ExchangeFailure } from './exchange.ts';
-
-/** Result of a lookup. `records` are the records of the type asked for, at the end of the CNAME chain. */
-export interface LookupResult {
-  readonly status: 'secure' | 'insecure' | 'bogus' | 'indeterminate';
-  readonly rcode: number;
-  readonly records: readonly ResourceRecord[];
-  /** Seconds; the smallest TTL of the answer, 0 when there is no record. */
-  readonly ttlSeconds: number;
-  /** The status in words, for logs. */
-  readonly detail: string;
-}
-
-/** What the gate needs of a resolver. */
-export interface Resolver {
-  lookup(name: Name, type: number): Promise<LookupResult>;
-}
+import type { LookupResult, Resolver } from './resolver.ts';
+import { exchange } from './upstream/exchange.ts';
+import { udpPayloadSize } from './upstream/query.ts';
+import { describeServer, type ExchangeFailure } from './upstream/server.ts';
 
 export interface TrustAdOptions {
   /** Validating resolvers on loopback, asked in this order. */
@@ -43,8 +30,6 @@ export interface TrustAdOptions {
 const maximumAliases = 8;
 /** RFC 9520 section 3.1 asks for at most 3 tries per server and transport; a resolver on loopback gets 2. */
 const triesPerServer = 2;
-/** Octets of UDP payload that we take: what fits every path without fragments. */
-const udpPayloadSize = 1232;
 
 export class TrustAdResolver implements Resolver {
   readonly #servers: readonly Endpoint[];
@@ -90,7 +75,7 @@ export class TrustAdResolver implements Resolver {
         const answer = await exchange({
           server,
           query,
-          question: { name, type, class: RrClass.IN },
+          question: { name, type },
           deadline,
           udpTimeoutMs: roundMs / this.#servers.length,
         });
@@ -193,10 +178,6 @@ function recordsAtEndOfAliases(
     owner = Name.fromWire(alias.rdata);
   }
   return [];
-}
-
-function describeServer(server: Endpoint): string {
-  return `resolver ${formatEndpoint(server)}`;
 }
 
 async function pause(ms: number, deadline: AbortSignal): Promise<void> {

@@ -1,18 +1,18 @@
 import { createSocket } from 'node:dgram';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { RrClass, RrType } from '../../../core/dns/constants.ts';
-import { frame } from '../../../core/dns/framing.ts';
+import { RrClass, RrType } from '../../../../core/dns/constants.ts';
+import { frame } from '../../../../core/dns/framing.ts';
 import {
   encodeMessage,
   makeQuery,
   makeResponse,
   type Message,
   type Question,
-} from '../../../core/dns/message.ts';
-import { Name } from '../../../core/dns/name.ts';
-import { exchange } from '../../../core/resolver/exchange.ts';
-import { DnsServer, unusedPort, type HeardQuery } from '../../support/dns-server.ts';
+} from '../../../../core/dns/message.ts';
+import { Name } from '../../../../core/dns/name.ts';
+import { exchange } from '../../../../core/resolver/upstream/exchange.ts';
+import { DnsServer, unusedPort, type HeardQuery } from '../../../support/dns-server.ts';
 
 const name = Name.parse('_xfr.ns2.example');
 const question: Question = { name, type: RrType.TLSA, class: RrClass.IN };

@@ -7,40 +7,39 @@
 import { randomInt } from 'node:crypto';
 import dgram from 'node:dgram';
 import net from 'node:net';
-import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
-import { RrClass } from '../dns/constants.ts';
-import { DnsFormatError } from '../dns/errors.ts';
-import { frame, FrameReader } from '../dns/framing.ts';
-import { parseMessage, type Message, type Question } from '../dns/message.ts';
-
-/** Why there is no answer, with the server's address, for the operator. */
-export interface ExchangeFailure {
-  readonly failure: string;
-}
+import { DnsFormatError } from '../../dns/errors.ts';
+import { frame, FrameReader } from '../../dns/framing.ts';
+import type { Message } from '../../dns/message.ts';
+import { isUnreadableAnswer, readAnswer, type Asked } from './query.ts';
+import { describeServer, type ExchangeFailure, type UpstreamServer } from './server.ts';
 
 export interface ExchangeOptions {
-  readonly server: Endpoint;
+  readonly server: UpstreamServer;
   /** Makes the message for an ID. */
   readonly query: (id: number) => Buffer;
-  readonly question: Question;
+  readonly question: Asked;
   readonly deadline: AbortSignal;
-  /** Milliseconds to wait for a UDP answer. */
-  readonly udpTimeoutMs: number;
+  /** Milliseconds to wait for a UDP answer; till the deadline if absent. */
+  readonly udpTimeoutMs?: number;
 }
 
 /** Asks the server once; a truncated answer is asked for again over TCP. */
 export async function exchange(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
-  if (options.deadline.aborted) return { failure: `no time left to ask ${where(options.server)}` };
-  const answer = await overUdp(options);
-  return 'failure' in answer || !answer.header.tc ? answer : overTcp(options);
+  if (options.deadline.aborted) return { failure: `no time left to ask ${describeServer(options.server)}` };
+  const answer = await askOverUdp(options);
+  return 'failure' in answer || !answer.header.tc ? answer : askOverTcp(options);
 }
 
-function overUdp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
+/** Asks once over UDP; the answer may be truncated. */
+export function askOverUdp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
   const { server, deadline } = options;
   const id = randomInt(0x10000);
+  const who = describeServer(server);
   return new Promise((resolve) => {
     const socket = dgram.createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
     let ended = false;
+    let timer: NodeJS.Timeout | undefined;
+    let heardOtherwise = '';
     const end = (result: Message | ExchangeFailure): void => {
       if (ended) return;
       ended = true;
@@ -50,17 +49,18 @@ function overUdp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
       resolve(result);
     };
     const onDeadline = (): void => {
-      end({ failure: `${where(server)} did not answer in time` });
+      end({ failure: `${who} did not answer in time${heardOtherwise}` });
     };
-    const timer = setTimeout(onDeadline, options.udpTimeoutMs);
+    if (options.udpTimeoutMs !== undefined) timer = setTimeout(onDeadline, options.udpTimeoutMs);
     deadline.addEventListener('abort', onDeadline);
     socket.on('error', (error) => {
-      end({ failure: `${where(server)} cannot be reached by UDP: ${error.message}` });
+      end({ failure: `${who} cannot be reached by UDP: ${error.message}` });
     });
     socket.on('message', (octets) => {
       // What is not our answer is passed over, not an error: a forger must not be able to end the wait.
       const answer = readAnswer(octets, id, options.question);
       if (answer) end(answer);
+      else if (isUnreadableAnswer(octets, id)) heardOtherwise = ', or only with what is not a DNS message';
     });
     // Not as the callback of `connect`: that would be called with the error, too, instead of the listener above.
     socket.once('connect', () => {
@@ -70,9 +70,10 @@ function overUdp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
   });
 }
 
-function overTcp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
+function askOverTcp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
   const { server, deadline } = options;
   const id = randomInt(0x10000);
+  const who = describeServer(server);
   return new Promise((resolve) => {
     const socket = net.connect({ host: server.address, port: server.port, noDelay: true });
     const reader = new FrameReader();
@@ -82,18 +83,18 @@ function overTcp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
       resolve(result);
     };
     const onDeadline = (): void => {
-      end({ failure: `${where(server)} did not answer in time over TCP` });
+      end({ failure: `${who} did not answer in time over TCP` });
     };
     deadline.addEventListener('abort', onDeadline);
     socket.on('error', (error) => {
-      end({ failure: `${where(server)} cannot be reached by TCP: ${error.message}` });
+      end({ failure: `${who} cannot be reached by TCP: ${error.message}` });
     });
     socket.on('close', () => {
-      end({ failure: `${where(server)} closed the TCP connection without an answer` });
+      end({ failure: `${who} closed the TCP connection without an answer` });
     });
     socket.on('data', (chunk: Buffer) => {
       const frames = readFrames(reader, chunk);
-      if (!frames) end({ failure: `${where(server)} sent over TCP what is not DNS` });
+      if (!frames) end({ failure: `${who} sent over TCP what is not DNS` });
       for (const octets of frames ?? []) {
         const answer = readAnswer(octets, id, options.question);
         if (answer) end(answer);
@@ -105,34 +106,12 @@ function overTcp(options: ExchangeOptions): Promise<Message | ExchangeFailure> {
   });
 }
 
-function readFrames(reader: FrameReader, chunk: Buffer): readonly Buffer[] | undefined {
+/** The messages that a chunk completes; undefined when the stream is not one of DNS messages. */
+export function readFrames(reader: FrameReader, chunk: Buffer): readonly Buffer[] | undefined {
   try {
     return reader.push(chunk);
   } catch (error) {
     if (error instanceof DnsFormatError) return undefined;
     throw error;
   }
-}
-
-/** The message if it answers our question with our ID; undefined for anything else. */
-function readAnswer(octets: Buffer, id: number, question: Question): Message | undefined {
-  try {
-    const message = parseMessage(octets);
-    const [echo] = message.questions;
-    const ours =
-      message.header.qr &&
-      message.header.id === id &&
-      message.questions.length === 1 &&
-      echo?.type === question.type &&
-      echo.class === RrClass.IN &&
-      echo.name.equals(question.name);
-    return ours ? message : undefined;
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
-}
-
-function where(server: Endpoint): string {
-  return `resolver ${formatEndpoint(server)}`;
 }

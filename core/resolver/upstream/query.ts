@@ -1,0 +1,71 @@
+/**
+ * The query that goes to a resolver, and whether a message answers it.
+ *
+ * A query says the question and nothing else that could tell who asks or why: no client subnet, no cookie, no other
+ * option but padding where it is encrypted (RFC 8467).
+ */
+import { Opcode, RrClass } from '../../dns/constants.ts';
+import { padTo, paddingBlock, type Edns } from '../../dns/edns.ts';
+import { DnsFormatError } from '../../dns/errors.ts';
+import { encodeMessage, makeQuery, parseMessage, type Message } from '../../dns/message.ts';
+import type { Name } from '../../dns/name.ts';
+
+/** Octets of UDP payload that we take: what fits every path without fragments (RFC 9715 section 3.1). */
+export const udpPayloadSize = 1232;
+
+/** What is asked; the class is IN. */
+export interface Asked {
+  readonly name: Name;
+  readonly type: number;
+}
+
+/**
+ * The query of somebody who validates (RFC 4035 sections 4.9.1 and 4.9.2): DO asks for the DNSSEC records, CD for the data
+ * even if the resolver thinks it bogus. AD is not asked for, because it is not believed.
+ */
+export function validatorsQuery(id: number, { name, type }: Asked, options: { pad?: boolean } = {}): Buffer {
+  const query = makeQuery({ id, name, type, rd: true, cd: true, edns });
+  const octets = encodeMessage(query);
+  if (options.pad !== true) return octets;
+  // RFC 8467 section 4.1; RFC 7830 section 6: only where the transport encrypts.
+  const padding = padTo(octets.length, paddingBlock.query);
+  return encodeMessage({ ...query, edns: { ...edns, options: [padding] } });
+}
+
+const edns: Edns = { udpPayloadSize, version: 0, dnssecOk: true, extendedRcode: 0, options: [] };
+
+/** The message if it answers our question with our ID (RFC 5452 section 9.1); undefined for anything else. */
+export function readAnswer(octets: Buffer, id: number, asked: Asked): Message | undefined {
+  const message = readMessage(octets);
+  return message?.header.id === id && answers(message, asked) ? message : undefined;
+}
+
+/** Whether octets that are no message may have been meant as the answer with this ID. */
+export function isUnreadableAnswer(octets: Buffer, id: number): boolean {
+  const isResponse =
+    octets.length >= 12 && octets.readUInt16BE(0) === id && (octets.readUInt8(2) & 0x80) !== 0;
+  return isResponse && readMessage(octets) === undefined;
+}
+
+/** The message, or undefined for octets that are none. */
+export function readMessage(octets: Buffer): Message | undefined {
+  try {
+    return parseMessage(octets);
+  } catch (error) {
+    if (error instanceof DnsFormatError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a message is a response to exactly this question. */
+export function answers({ header, questions }: Message, asked: Asked): boolean {
+  const [echo] = questions;
+  return (
+    header.qr &&
+    header.opcode === Opcode.QUERY &&
+    questions.length === 1 &&
+    echo?.type === asked.type &&
+    echo.class === RrClass.IN &&
+    echo.name.equals(asked.name)
+  );
+}

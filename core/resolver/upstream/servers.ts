@@ -1,0 +1,221 @@
+/**
+ * The configured resolvers: who is asked first, who next, and who is down.
+ *
+ * They are asked in the order of the configuration, those that are down after the others. Equal questions under way
+ * share one exchange (RFC 5452 section 5: many equal questions under way make a forged answer likelier to fit one).
+ */
+import net from 'node:net';
+import type { Log } from '../../observe/log.ts';
+import type { Message } from '../../dns/message.ts';
+import type { ResolverLimits } from '../limits.ts';
+import type { ResolverMeters } from '../meters.ts';
+import { dnsOverTls } from './dot.ts';
+import { askOverUdp } from './exchange.ts';
+import { ServerHealth } from './health.ts';
+import { validatorsQuery, type Asked } from './query.ts';
+import { race, type Attempt } from './race.ts';
+import { describeServer, labelOf, type ExchangeFailure, type UpstreamServer } from './server.ts';
+import { StreamClient } from './stream.ts';
+
+export interface ServersOptions {
+  readonly servers: readonly UpstreamServer[];
+  readonly limits: ResolverLimits;
+  /** Milliseconds that one question may take, all servers and tries together. */
+  readonly timeMs: number;
+  readonly nowMs: () => number;
+  readonly log?: Log | undefined;
+  readonly meters: ResolverMeters;
+  /** Called when a server that was down answers. */
+  readonly onReturn: () => void;
+}
+
+/** How one question is asked. */
+export interface AskOptions {
+  /** Servers that are not asked if there are others. */
+  readonly avoid?: ReadonlySet<string>;
+  /** Not over UDP, where a forger needs less luck. */
+  readonly overStream?: boolean;
+}
+
+/** The answer, and the label of the server that gave it; or why there is none. */
+export type ServersAnswer =
+  { readonly message: Message; readonly server: string; readonly from: string } | ExchangeFailure;
+
+/** One server, with its connections. */
+interface Upstream {
+  readonly server: UpstreamServer;
+  readonly label: string;
+  readonly who: string;
+  readonly health: ServerHealth;
+  readonly stream: StreamClient;
+  /** Until when TCP is tried before UDP, milliseconds since the epoch. */
+  streamFirstUntilMs: number;
+}
+
+const strippingAdvice =
+  'it must pass DNSSEC records through: Unbound, BIND and Knot Resolver do; in dnsmasq set dnssec or proxy-dnssec, in a router or a cloud ask for a resolver that validates, or name another one';
+
+export class Servers {
+  readonly #options: ServersOptions;
+  readonly #upstreams: readonly Upstream[];
+  readonly #closed = new AbortController();
+  #udpSockets = 0;
+  readonly #underWay = new Map<string, Promise<ServersAnswer>>();
+
+  /** Throws RangeError for no server, and for TLS beside cleartext; Error for CAs that cannot be read. */
+  constructor(options: ServersOptions) {
+    const { servers, limits } = options;
+    if (servers.length === 0) throw new RangeError('no resolver to ask');
+    // RFC 8310 section 5.1: a question that is to be encrypted must not leave in clear when encryption fails.
+    if (new Set(servers.map(({ tls }) => tls === undefined)).size > 1) {
+      throw new RangeError(
+        'resolvers with TLS and without cannot be mixed: a failure of TLS would go unseen',
+      );
+    }
+    this.#options = options;
+    this.#upstreams = servers.map((server) => ({
+      server,
+      label: labelOf(server),
+      who: describeServer(server),
+      health: new ServerHealth(limits),
+      stream: new StreamClient(server, streamTransport(server), limits),
+      streamFirstUntilMs: 0,
+    }));
+    for (const { label } of this.#upstreams) options.meters.serverUp(label, true);
+  }
+
+  /** Asks the servers until one answers. Never rejects. */
+  ask(asked: Asked, how: AskOptions = {}): Promise<ServersAnswer> {
+    const isPlain = how.avoid === undefined && how.overStream !== true;
+    if (!isPlain) return this.#race(asked, how);
+    const key = `${String(asked.type)} ${asked.name.key}`;
+    const running = this.#underWay.get(key);
+    if (running) return running;
+    const asking = this.#race(asked, how).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, asking);
+    return asking;
+  }
+
+  /** The server took the DNSSEC records out of what it was asked for; from now on others are asked first. */
+  noteStripping(label: string): void {
+    const { nowMs, log, meters } = this.#options;
+    for (const { label: each, health } of this.#upstreams) {
+      if (each !== label || !health.noteStripping(nowMs())) continue;
+      log?.warn('resolver strips DNSSEC', { resolver: label, advice: strippingAdvice });
+      meters.serverUp(label, false);
+    }
+  }
+
+  /** Answers of these servers were found secure. */
+  noteSecureAnswer(labels: Iterable<string>): void {
+    for (const label of labels) {
+      const upstream = this.#upstreams.find((each) => each.label === label);
+      if (upstream?.health.noteSecureAnswer() === true) this.#sayUp(upstream);
+    }
+  }
+
+  /** Closes the connections. Questions under way end without an answer. */
+  close(): void {
+    this.#closed.abort();
+    for (const { stream } of this.#upstreams) stream.close();
+  }
+
+  async #race(asked: Asked, { avoid, overStream = false }: AskOptions): Promise<ServersAnswer> {
+    const { limits, timeMs } = this.#options;
+    const others = this.#inOrder().filter(({ label }) => avoid?.has(label) !== true);
+    const chosen = others.length > 0 ? others : this.#inOrder();
+    const attempts = this.#attempts(asked, chosen, overStream);
+    const times = { retryAfterMs: limits['retry-after'], timeMs, stop: this.#closed.signal };
+    const { answer, faults, failures } = await race(attempts, times);
+    if (this.#closed.signal.aborted) return { failure: 'the resolver is shut down' };
+    for (const [upstream, why] of faults) this.#noteFailure(upstream, why);
+    if (!answer) return { failure: failures.join('; ') || 'no resolver answered in time' };
+    const { message, attempt } = answer;
+    const { server, label, who } = attempt.server;
+    // UDP was silent: it need not be waited for each time.
+    if (attempt.over === 'stream' && !overStream && !server.tls) {
+      attempt.server.streamFirstUntilMs = this.#options.nowMs() + limits['failure-max'];
+    }
+    this.#noteAnswer(attempt.server);
+    return { message, server: label, from: who };
+  }
+
+  /** Those that are down come last, the one first whose time ends first. */
+  #inOrder(): Upstream[] {
+    const nowMs = this.#options.nowMs();
+    const rank = ({ health }: Upstream): number => (health.lastUntilMs > nowMs ? health.lastUntilMs : 0);
+    return this.#upstreams.toSorted((a, b) => rank(a) - rank(b));
+  }
+
+  /** Round by round, in each every server. */
+  #attempts(asked: Asked, chosen: readonly Upstream[], overStream: boolean): Attempt<Upstream>[] {
+    const plans = chosen.map((upstream) => ({ upstream, overs: this.#transports(upstream, overStream) }));
+    const rounds = Math.max(...plans.map(({ overs }) => overs.length));
+    return Array.from({ length: rounds }, (_, round) => round).flatMap((round) =>
+      plans.flatMap(({ upstream, overs }) => {
+        const over = overs[round];
+        if (over === undefined) return [];
+        const isRetry = overs.indexOf(over) < round;
+        const ask = (signal: AbortSignal): Promise<Message | ExchangeFailure> =>
+          this.#ask(upstream, asked, { over, isRetry }, signal);
+        return [{ server: upstream, who: upstream.who, round, over, ask }];
+      }),
+    );
+  }
+
+  /** What is tried with a server, in order: TCP once after UDP, for networks that let no DNS through by UDP. */
+  #transports({ server, streamFirstUntilMs }: Upstream, overStream: boolean): ('udp' | 'stream')[] {
+    const { limits, nowMs } = this.#options;
+    const tries = <T>(over: T): T[] => Array.from({ length: limits.tries }, () => over);
+    if (overStream || server.tls) return tries('stream');
+    return nowMs() < streamFirstUntilMs
+      ? ['stream', ...tries('udp' as const)]
+      : [...tries('udp' as const), 'stream'];
+  }
+
+  async #ask(
+    upstream: Upstream,
+    asked: Asked,
+    { over, isRetry }: { readonly over: 'udp' | 'stream'; readonly isRetry: boolean },
+    signal: AbortSignal,
+  ): Promise<Message | ExchangeFailure> {
+    const { meters, limits } = this.#options;
+    const { server, label, stream } = upstream;
+    if (over === 'udp' && this.#udpSockets < limits['udp-sockets']) {
+      const query = (id: number): Buffer => validatorsQuery(id, asked);
+      this.#udpSockets += 1;
+      const answer = await askOverUdp({ server, query, question: asked, deadline: signal });
+      this.#udpSockets -= 1;
+      meters.question(label, 'udp', answer, signal.aborted);
+      // RFC 7766 section 5: what is truncated is asked for again over TCP.
+      if ('failure' in answer || !answer.header.tc || signal.aborted) return answer;
+    }
+    const answer = await stream.ask(asked, signal, isRetry);
+    meters.question(label, server.tls ? 'tls' : 'tcp', answer, signal.aborted);
+    return answer;
+  }
+
+  #noteAnswer(upstream: Upstream): void {
+    if (upstream.health.noteAnswer()) this.#sayUp(upstream);
+  }
+
+  #noteFailure({ health, label }: Upstream, why: string): void {
+    const { nowMs, log, meters } = this.#options;
+    if (!health.noteFailure(nowMs())) return;
+    log?.warn('resolver down', { resolver: label, why });
+    meters.serverUp(label, false);
+  }
+
+  #sayUp({ label }: Upstream): void {
+    const { log, meters, onReturn } = this.#options;
+    log?.info('resolver up', { resolver: label });
+    meters.serverUp(label, true);
+    onReturn();
+  }
+}
+
+function streamTransport(server: UpstreamServer): ConstructorParameters<typeof StreamClient>[1] {
+  if (server.tls) return dnsOverTls(server, server.tls);
+  const open = (): net.Socket => net.connect({ host: server.address, port: server.port, noDelay: true });
+  return { word: 'TCP', ready: 'connect', pad: false, open };
+}
