@@ -1,5 +1,5 @@
 /** The access list in memory: from a client's name to its entry in at most one Map lookup a label. */
-import type { Name } from '../dns/name.ts';
+import { Name } from '../dns/name.ts';
 import type { AccessEntry } from './model.ts';
 import { closestAbove } from './name-key.ts';
 import type { ClientPattern } from './patterns.ts';
@@ -19,6 +19,12 @@ export class AccessList {
     const existing = map.get(pattern.name.key);
     if (existing === undefined) map.set(pattern.name.key, entry);
     return existing;
+  }
+
+  /** The names that have an entry of their own, in the order of the list. */
+  *exactNames(): Generator<Name, void, undefined> {
+    // Read from the pattern when asked for: a million names kept besides would cost more than they are worth.
+    for (const { pattern } of this.#exact.values()) yield Name.parse(pattern);
   }
 
   /** The most specific entry: the name's own, else that of the longest `*.suffix` it is below. */

@@ -61,6 +61,11 @@ export class FileAccessStore implements AccessControl {
     return this.#list.size;
   }
 
+  /** The names that have an entry of their own, of the list that is in force at this moment. */
+  exactNames(): Iterable<Name> {
+    return this.#list.exactNames();
+  }
+
   admits(name: Name): Promise<boolean> {
     return Promise.resolve(this.#list.entryFor(name) !== undefined);
   }

@@ -1,23 +1,47 @@
 /**
- * Does one of the TLSA records vouch for the key that the peer showed? RFC 6698 section 2.1, RFC 7671.
+ * Does one of the TLSA records vouch for what the peer showed? RFC 6698 section 2.1, RFC 7671.
  *
- * Pure: records and credentials in, the matching record or a reason out.
+ * Pure: records, credentials, name and time in; the matching record or a reason out. DANE-EE is a comparison of octets, and
+ * comes first; the other usages need a certification path, which chain.ts looks for.
  *
- * Limitations: DANE-EE (usage 3) only. Records of the usages 0 to 2 need a certification path and a name check, and
- * count as unusable here, as RFC 6698 section 4.1 lets a verifier treat kinds that it does not know.
+ * Limitations: no revocation; of an RRset the first 64 records are looked at.
  */
-import { parseTlsa, type Tlsa } from '../dns/rdata.ts';
-import { DnsFormatError } from '../dns/errors.ts';
-import { associationData, describeTlsa, digestLength, matchingName, usageName } from './tlsa.ts';
+import type { Name } from '../dns/name.ts';
+import type { Tlsa } from '../dns/rdata.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import type { Purpose } from '../pki/path-checks.ts';
+import { matchChain } from './chain.ts';
+import { associationData, describeTlsa } from './tlsa.ts';
 import type { PeerCredentials } from './types.ts';
+import { sortRecords, Usage } from './usable.ts';
+
+/** What else a match depends on. */
+export interface MatchContext {
+  /** The reference identifier (RFC 9525): the claimed name, which the certificate must be for with usages 0 to 2. */
+  readonly name: Name;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** What the peer is in TLS. */
+  readonly purpose: Purpose;
+  /** Anchors for the usages PKIX-TA and PKIX-EE; without any, records of these are unusable. */
+  readonly roots: readonly Certificate[];
+}
+
+export type MatchFault =
+  'no-tlsa' | 'no-usable-record' | 'key-mismatch' | 'name-mismatch' | 'path-invalid' | 'work-limit';
 
 export type MatchResult =
-  | { readonly matched: true; readonly record: Tlsa; readonly proof: string }
   | {
-      readonly matched: false;
-      readonly reason: 'no-tlsa' | 'no-usable-record' | 'key-mismatch';
-      readonly detail: string;
-    };
+      readonly matched: true;
+      readonly record: Tlsa;
+      /** The record's kind in the words of RFC 7218, as "DANE-EE SPKI SHA2-256". */
+      readonly proof: string;
+      /** Where in the path the matching certificate or key is; 0 is the end entity. */
+      readonly depth: number;
+      /** Milliseconds since the epoch, when the path expires; absent with DANE-EE, where dates do not count. */
+      readonly endsMs?: number;
+    }
+  | { readonly matched: false; readonly reason: MatchFault; readonly detail: string };
 
 /**
  * At most so many TLSA records of a name are looked at. A key roll needs two (RFC 7671 section 8.1), a message of
@@ -26,56 +50,37 @@ export type MatchResult =
 export const maximumTlsaRecords = 64;
 
 /** Looks for a TLSA record (RDATA each) that matches what the peer showed. One is enough (RFC 6698 section 4.1). */
-export function matchTlsa(records: readonly Buffer[], peer: PeerCredentials): MatchResult {
+export function matchTlsa(
+  records: readonly Buffer[],
+  peer: PeerCredentials,
+  context: MatchContext,
+): MatchResult {
   if (records.length === 0) return { matched: false, reason: 'no-tlsa', detail: 'no TLSA record' };
-  const tried: string[] = [];
-  const unusable: string[] = [];
-  for (const rdata of records.slice(0, maximumTlsaRecords)) {
-    const record = readTlsa(rdata);
-    const fault = record ? whyUnusable(record) : 'RDATA is too short';
-    // RFC 6698 section 4.1: a record that cannot be used is passed over, it does not spoil the others.
-    if (!record || fault !== undefined) {
-      unusable.push(fault ?? '');
-      continue;
-    }
-    if (associationData(peer, record.selector, record.matchingType).equals(record.data)) {
-      return { matched: true, record, proof: describeTlsa(record) };
-    }
-    tried.push(describeTlsa(record));
+  const means = { hasCertificate: peer.certificate !== undefined, hasRoots: context.roots.length > 0 };
+  const { usable, unusable } = sortRecords(records.slice(0, maximumTlsaRecords), means);
+  if (usable.length === 0) {
+    return { matched: false, reason: 'no-usable-record', detail: `unusable: ${list(unusable)}` };
   }
-  if (tried.length > 0) {
-    return {
+  // RFC 7671 section 5.1: with DANE-EE neither name nor dates nor issuer count, so it is asked first.
+  const own = usable.find((record) => record.usage === Usage.daneEe && isAbout(record, peer));
+  if (own !== undefined) return { matched: true, record: own, proof: describeTlsa(own), depth: 0 };
+  const others = usable.filter(({ usage }) => usage !== Usage.daneEe);
+  const match = peer.certificate && others.length > 0 ? matchChain(others, peer, context) : undefined;
+  return (
+    match ?? {
       matched: false,
       reason: 'key-mismatch',
-      detail: `none of ${String(tried.length)} matches: ${list(tried)}`,
-    };
-  }
-  return { matched: false, reason: 'no-usable-record', detail: `unusable: ${list(unusable)}` };
+      detail: `none of ${String(usable.length)} matches: ${list(usable.map(describeTlsa))}`,
+    }
+  );
 }
 
-function readTlsa(rdata: Buffer): Tlsa | undefined {
-  try {
-    return parseTlsa(rdata);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
-}
-
-/** Why this record says nothing here; undefined when it is usable. */
-function whyUnusable(record: Tlsa): string | undefined {
-  if (record.usage !== 3) return `usage ${usageName(record.usage)} (only DANE-EE is supported)`;
-  if (record.selector > 1) return `unknown selector ${String(record.selector)}`;
-  if (record.matchingType > 2) return `unknown matching type ${String(record.matchingType)}`;
-  // RFC 7671 section 9: a digest of the wrong length is malformed, not a mismatch.
-  const expected = digestLength(record.matchingType);
-  if (expected !== undefined && record.data.length !== expected) {
-    return `${matchingName(record.matchingType)} of ${String(record.data.length)} octets`;
-  }
-  return undefined;
+function isAbout({ selector, matchingType, data }: Tlsa, peer: PeerCredentials): boolean {
+  return associationData(peer, selector, matchingType).equals(data);
 }
 
 function list(items: readonly string[]): string {
-  const shown = [...new Set(items)].slice(0, 4).join(', ');
-  return items.length > 4 ? `${shown}, …` : shown;
+  const distinct = [...new Set(items)];
+  const shown = distinct.slice(0, 4).join(', ');
+  return distinct.length > 4 ? `${shown}, …` : shown;
 }

@@ -6,6 +6,7 @@
  * a reason from the closed list in types.ts. Pure: the time is an argument.
  */
 import type { Name } from '../dns/name.ts';
+import type { Certificate } from '../pki/certificate.ts';
 import { ClientIdentity, identityMaker } from './identity.ts';
 import { matchTlsa } from './match.ts';
 import type { NoIdentityReason, PeerCredentials, TlsaAnswer } from './types.ts';
@@ -15,29 +16,36 @@ export type Verdict =
   | { readonly identity: ClientIdentity }
   | { readonly identity?: undefined; readonly reason: NoIdentityReason; readonly detail: string };
 
+/** What a proof depends on besides the records and the peer. */
+export interface ProofContext {
+  /** Milliseconds since the epoch, when the lookup was answered. */
+  readonly nowMs: number;
+  /** Upper bound on the life of the proof, in milliseconds. */
+  readonly longestMs: number;
+  /** Anchors for the usages PKIX-TA and PKIX-EE. */
+  readonly roots: readonly Certificate[];
+}
+
 /**
  * Judges one claim.
  *
  * @param name what the client claims to be: the owner name of its TLSA RRset
  * @param answer the TLSA lookup of exactly that name
  * @param peer what the client showed in the handshake
- * @param nowMs milliseconds since the epoch, when the lookup was answered
- * @param longestMs upper bound on the life of the proof, in milliseconds
  */
 export function proveClient(
   name: Name,
   answer: TlsaAnswer,
   peer: PeerCredentials,
-  nowMs: number,
-  longestMs: number,
+  { nowMs, longestMs, roots }: ProofContext,
 ): Verdict {
   // RFC 6698 section 4.1: only a secure RRset may be used; insecure, bogus and indeterminate never match anything.
   if (answer.status === 'insecure') return { reason: 'insecure', detail: answer.detail };
   if (answer.status === 'bogus') return { reason: 'bogus', detail: answer.detail };
   if (answer.status === 'indeterminate') return { reason: 'lookup-failed', detail: answer.detail };
 
-  const match = matchTlsa(answer.records, peer);
+  const match = matchTlsa(answer.records, peer, { name, nowMs, purpose: 'client', roots });
   if (!match.matched) return { reason: match.reason, detail: match.detail };
-  const lifeMs = Math.min(answer.ttlSeconds * 1000, longestMs);
-  return { identity: new ClientIdentity(identityMaker, name, match.proof, nowMs + lifeMs) };
+  const endsMs = Math.min(nowMs + Math.min(answer.ttlSeconds * 1000, longestMs), match.endsMs ?? Infinity);
+  return { identity: new ClientIdentity(identityMaker, name, match.proof, endsMs) };
 }

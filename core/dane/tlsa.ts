@@ -5,7 +5,7 @@
  *
  * Limitations: the usages are only named here; what each demands of a path is not this file's matter.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Tlsa } from '../dns/rdata.ts';
 
 /** What a TLSA record can be about; `certificate` is absent for a raw public key (RFC 7250). */
@@ -50,7 +50,7 @@ export function associationData(subject: TlsaSubject, selector: number, matching
   if (matchingType === 0) return selected;
   const digest = digests.get(matchingType);
   if (digest === undefined) throw new TlsaParameterError(`unknown matching type ${String(matchingType)}`);
-  return createHash(digest.algorithm).update(selected).digest();
+  return hash(digest.algorithm, selected, 'buffer');
 }
 
 /** The TLSA record that publishes a certificate or key. Throws TlsaParameterError as associationData does. */

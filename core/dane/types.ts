@@ -22,12 +22,14 @@ export interface TlsaAnswer {
 
 /** What the peer showed in the TLS handshake; taken once (core/tls/peer-snapshot.ts), never read again. */
 export interface PeerCredentials {
-  /** DER of the end-entity certificate. */
-  readonly certificate: Buffer;
-  /** DER SubjectPublicKeyInfo of that certificate, the octets as the certificate has them. */
+  /** DER of the end-entity certificate; absent when the peer showed a raw public key (RFC 7250). */
+  readonly certificate?: Buffer;
+  /** DER SubjectPublicKeyInfo of that certificate, the octets as the certificate has them; or the raw public key. */
   readonly subjectPublicKeyInfo: Buffer;
   /** dNSNames of its subjectAltName that are domain names, in order. */
   readonly dnsNames: readonly Name[];
+  /** DER of each further certificate that the peer sent, in its order: a stranger's octets, not looked into yet. */
+  readonly chain: readonly Buffer[];
 }
 
 /**
@@ -45,5 +47,10 @@ export const noIdentityReasons = {
   'lookup-failed': 'the TLSA record could not be looked up',
   'no-usable-record': 'no TLSA record of the name is of a kind that can be used here',
   'key-mismatch': 'the key of the certificate is not the one that the TLSA record publishes',
+  'name-mismatch':
+    'the certificate is not for the claimed name, as records of the usages PKIX-TA, PKIX-EE and DANE-TA demand',
+  'path-invalid':
+    'a TLSA record demands a certification path from the certificate to an anchor, and there is no valid one',
+  'work-limit': 'the search for a path through the certificates took more work than a proof is given',
 } as const;
 export type NoIdentityReason = keyof typeof noIdentityReasons;

@@ -1,18 +1,35 @@
 /**
- * What danced wants to know of an X.509 certificate (RFC 5280 section 4.1), read from its octets: the exact
- * SubjectPublicKeyInfo, which a TLSA record with selector SPKI hashes (RFC 6698 section 2.1.2), the names, the dates.
+ * What danced wants to know of an X.509 certificate (RFC 5280 section 4.1), read from its octets.
  *
- * The octets are walked, not decoded: nothing is re-encoded, so that key types which node:crypto does not know
- * work too, and what is hashed is what the peer sent.
+ * In two depths. The exact SubjectPublicKeyInfo, which a TLSA record with selector SPKI hashes (RFC 6698 section 2.1.2),
+ * the claimed names and the dates come out of any certificate with the right outline: with DANE-EE nothing else of it
+ * counts (RFC 7671 section 5.1). `parseCertificate` reads everything that a certification path is judged by.
  *
- * Limitations: no signature is verified and no path is built; with DANE-EE none is needed (RFC 7671 section 5.1).
- * Extensions other than subjectAltName are passed over, critical or not.
+ * Limitations: policies, revocation and the unique identifiers are passed over.
  */
 import type { Name } from '../dns/name.ts';
+import { checkPublicKey, readExtensions, walkCertificate } from './certificate-walk.ts';
 import { DerReader, DerTag } from './der.ts';
 import type { DerElement } from './der.ts';
+import { nameText, readDistinguishedName } from './distinguished-name.ts';
 import { nameFromDnsName } from './dns-name.ts';
+import type { DnsPattern } from './dns-name.ts';
 import { CertificateFormatError } from './errors.ts';
+import {
+  ExtensionId,
+  readAlternativeNames,
+  readAuthorityKeyIdentifier,
+  readBasicConstraints,
+  readDnsNames,
+  readExtendedKeyUsage,
+  readKeyUsage,
+  readSubjectKeyIdentifier,
+} from './extensions.ts';
+import type { BasicConstraints } from './extensions.ts';
+import { constrainedNames, readNameConstraints } from './name-constraints.ts';
+import type { ConstrainedName, NameConstraints } from './name-constraints.ts';
+
+export { certificateLimits } from './certificate-walk.ts';
 
 /** The names that a certificate says it is for. */
 export interface CertificateNames {
@@ -28,31 +45,54 @@ export interface CertificateValidity {
   readonly notAfterMs: number;
 }
 
-/** Bounds on what a certificate may hold; one that has more is refused, so that no peer can buy our time. */
-export const certificateLimits = {
-  /** Octets. A chain of RSA-4096 certificates has a few thousand; TLS itself would carry 16 MiB. */
-  certificateOctets: 65_536,
-  /** Extensions. Certificates have some ten. */
-  extensions: 64,
-  /** Names of any kind in subjectAltName. Public CAs stop at 100 to 250; a DNS server needs one. */
-  alternativeNames: 256,
-} as const;
+/** A certificate with everything that a certification path is judged by (RFC 5280 section 6.1). */
+export interface Certificate extends CertificateValidity {
+  readonly der: Buffer;
+  /** DER, a view of the certificate's octets. */
+  readonly subjectPublicKeyInfo: Buffer;
+  readonly version: 1 | 2 | 3;
+  /** The names as texts that are equal when the names are; `''` is no name. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** What was signed, how, and the signature. */
+  readonly signed: Buffer;
+  /** DER of the AlgorithmIdentifier. */
+  readonly signatureAlgorithm: Buffer;
+  readonly signature: Buffer;
+  /** The dNSNames that a name can be compared with. */
+  readonly dnsPatterns: readonly DnsPattern[];
+  readonly basicConstraints: BasicConstraints | undefined;
+  readonly keyUsage: ReadonlySet<number> | undefined;
+  readonly extendedKeyUsage: ReadonlySet<string> | undefined;
+  readonly nameConstraints: NameConstraints | undefined;
+  /** The names to which the constraints of its issuers apply. */
+  readonly constrainedNames: readonly ConstrainedName[];
+  /** Key identifiers in hexadecimal: hints, which no decision rests on. */
+  readonly subjectKeyIdentifier: string | undefined;
+  readonly authorityKeyIdentifier: string | undefined;
+  /** Whether an extension is critical and not one that is processed here. */
+  readonly hasUnknownCritical: boolean;
+}
 
-const contextVersion = 0xa0;
-const contextIssuerUniqueId = 0x81;
-const contextSubjectUniqueId = 0x82;
-const contextExtensions = 0xa3;
-/** GeneralName's choices 0 to 8; [2], a dNSName, is primitive (RFC 5280 section 4.2.1.6). */
-const generalNameTags: ReadonlySet<number> = new Set([0xa0, 0x81, 0x82, 0xa3, 0xa4, 0xa5, 0x86, 0x87, 0x88]);
-const contextDnsName = 0x82;
-/** 2.5.29.17, id-ce-subjectAltName. */
-const subjectAltName = '551d11';
 const maxPrintedLength = 80;
+
+/** Extensions that are processed, and so may be critical. */
+const processed: ReadonlySet<string> = new Set([
+  ExtensionId.basicConstraints,
+  ExtensionId.keyUsage,
+  ExtensionId.extendedKeyUsage,
+  ExtensionId.subjectAltName,
+  ExtensionId.nameConstraints,
+  // RFC 5280 section 6.1: as long as no certificate and no user demands a policy, these cannot make a path invalid;
+  // policyConstraints, which can demand one, is not in this list.
+  ExtensionId.certificatePolicies,
+  ExtensionId.policyMappings,
+  ExtensionId.inhibitAnyPolicy,
+]);
 
 /** The DER of SubjectPublicKeyInfo, a view of the certificate's octets. Throws CertificateFormatError. */
 export function subjectPublicKeyInfo(certificateDer: Buffer): Buffer {
-  const { publicKey } = walk(certificateDer);
-  return certificateDer.subarray(publicKey.start, publicKey.end);
+  return slice(certificateDer, walkCertificate(certificateDer).publicKey);
 }
 
 /** Throws CertificateFormatError unless the octets are exactly one SubjectPublicKeyInfo (a raw public key, RFC 7250). */
@@ -64,107 +104,87 @@ export function checkSubjectPublicKeyInfo(der: Buffer): void {
 
 /** The dNSNames of subjectAltName; the common name of the subject is never read. Throws CertificateFormatError. */
 export function dnsNames(certificateDer: Buffer): CertificateNames {
-  const { extensions } = walk(certificateDer);
-  const encoded = extensions === undefined ? undefined : findSubjectAltName(extensions);
-  return encoded === undefined ? { names: [], invalid: [] } : readAlternativeNames(encoded);
-}
-
-/** The dates of the certificate. DANE-EE ignores them (RFC 7671 section 5.1). Throws CertificateFormatError. */
-export function validity(certificateDer: Buffer): CertificateValidity {
-  const dates = walk(certificateDer).validity;
-  const notBeforeMs = readTime(dates);
-  const notAfterMs = readTime(dates);
-  dates.finish('the validity');
-  return { notBeforeMs, notAfterMs };
-}
-
-interface CertificateParts {
-  readonly publicKey: DerElement;
-  readonly validity: DerReader;
-  readonly extensions: DerReader | undefined;
-}
-
-/** Certificate and TBSCertificate, RFC 5280 section 4.1, element by element. */
-function walk(octets: Buffer): CertificateParts {
-  if (octets.length > certificateLimits.certificateOctets) {
-    throw new CertificateFormatError('the certificate is too long');
-  }
-  const whole = new DerReader(octets);
-  const certificate = whole.enter(DerTag.sequence, 'certificate');
-  // What follows the certificate is not of it; a hash over both would be of nothing that anybody published.
-  whole.finish('the certificate');
-  const tbs = certificate.enter(DerTag.sequence, 'tbsCertificate');
-  certificate.read(DerTag.sequence, 'signatureAlgorithm');
-  certificate.read(DerTag.bitString, 'signature');
-  certificate.finish('the signature');
-
-  if (tbs.isNext(contextVersion)) tbs.readAny();
-  tbs.read(DerTag.integer, 'serial number');
-  tbs.read(DerTag.sequence, 'signature algorithm');
-  tbs.read(DerTag.sequence, 'issuer');
-  const dates = tbs.enter(DerTag.sequence, 'validity');
-  tbs.read(DerTag.sequence, 'subject');
-  const publicKey = tbs.read(DerTag.sequence, 'subjectPublicKeyInfo');
-  checkPublicKey(tbs.inside(publicKey));
-  if (tbs.isNext(contextIssuerUniqueId)) tbs.readAny();
-  if (tbs.isNext(contextSubjectUniqueId)) tbs.readAny();
-  let extensions: DerReader | undefined;
-  if (tbs.isNext(contextExtensions)) {
-    const tagged = tbs.enter(contextExtensions, 'extensions');
-    extensions = tagged.enter(DerTag.sequence, 'list of extensions');
-    tagged.finish('the extensions');
-  }
-  tbs.finish('tbsCertificate');
-  return { publicKey, validity: dates, extensions };
-}
-
-/** SubjectPublicKeyInfo ::= SEQUENCE { algorithm AlgorithmIdentifier, subjectPublicKey BIT STRING } */
-function checkPublicKey(publicKey: DerReader): void {
-  publicKey.read(DerTag.sequence, 'algorithm of the public key');
-  publicKey.read(DerTag.bitString, 'public key');
-  publicKey.finish('the public key');
-}
-
-/** The content of the subjectAltName extension, DER in an octet string. */
-function findSubjectAltName(extensions: DerReader): Buffer | undefined {
-  const seen = new Set<string>();
-  let found: Buffer | undefined;
-  while (!extensions.atEnd) {
-    const extension = extensions.enter(DerTag.sequence, 'extension');
-    const identifier = extension.content(DerTag.objectIdentifier, 'extension identifier').toString('hex');
-    if (extension.isNext(DerTag.boolean)) extension.readAny();
-    const value = extension.content(DerTag.octetString, 'extension value');
-    extension.finish('an extension');
-    // RFC 5280 section 4.2: at most once each. Of two lists of names, two readers might take one each.
-    if (seen.has(identifier)) throw new CertificateFormatError('the certificate has an extension twice');
-    seen.add(identifier);
-    if (seen.size > certificateLimits.extensions) {
-      throw new CertificateFormatError(`more than ${String(certificateLimits.extensions)} extensions`);
-    }
-    if (identifier === subjectAltName) found = value;
-  }
-  return found;
-}
-
-function readAlternativeNames(encoded: Buffer): CertificateNames {
-  const whole = new DerReader(encoded);
-  const list = whole.enter(DerTag.sequence, 'list of names');
-  whole.finish('the list of names');
+  const { extensions } = walkCertificate(certificateDer);
+  const list = extensions === undefined ? [] : readExtensions(extensions);
+  const encoded = list.find(({ identifier }) => identifier === ExtensionId.subjectAltName);
   const names: Name[] = [];
   const invalid: string[] = [];
-  for (let count = 1; !list.atEnd; count++) {
-    if (count > certificateLimits.alternativeNames) {
-      throw new CertificateFormatError(`more than ${String(certificateLimits.alternativeNames)} names`);
-    }
-    const element = list.readAny();
-    if (!generalNameTags.has(element.tag)) throw new CertificateFormatError('a name of an unknown kind');
-    if (element.tag !== contextDnsName) continue;
-    const octets = encoded.subarray(element.contentStart, element.end);
+  for (const octets of encoded === undefined ? [] : readDnsNames(encoded.value)) {
     const name = nameFromDnsName(octets);
     if (name === undefined) invalid.push(printable(octets));
     else names.push(name);
   }
   return { names, invalid };
+}
+
+/** The dates of the certificate. DANE-EE ignores them (RFC 7671 section 5.1). Throws CertificateFormatError. */
+export function validity(certificateDer: Buffer): CertificateValidity {
+  return readValidity(walkCertificate(certificateDer).validity);
+}
+
+/** Reads the whole certificate. Throws CertificateFormatError. */
+export function parseCertificate(der: Buffer): Certificate {
+  const outline = walkCertificate(der);
+  const signatureAlgorithm = slice(der, outline.signatureAlgorithm);
+  // RFC 5280 section 4.1.1.2: the same inside, where it is signed, and outside, where it is not.
+  if (!signatureAlgorithm.equals(slice(der, outline.signedAlgorithm))) {
+    throw new CertificateFormatError('two signature algorithms');
+  }
+  const version = outline.version === undefined ? 1 : readVersion(der, outline.version);
+  // RFC 5280 section 4.1.2.9: only version 3 has extensions.
+  if (version !== 3 && outline.extensions !== undefined) {
+    throw new CertificateFormatError(`extensions in a certificate of version ${String(version)}`);
+  }
+  const list = outline.extensions === undefined ? [] : readExtensions(outline.extensions);
+  const read = <T>(wanted: string, reader: (value: Buffer) => T): T | undefined => {
+    const found = list.find(({ identifier }) => identifier === wanted);
+    return found === undefined ? undefined : reader(found.value);
+  };
+  const subject = readDistinguishedName(slice(der, outline.subject));
+  const alternativeNames = read(ExtensionId.subjectAltName, readAlternativeNames) ?? [];
+  const constrained = constrainedNames(subject, alternativeNames);
+  return {
+    der,
+    subjectPublicKeyInfo: slice(der, outline.publicKey),
+    version,
+    subject: nameText(subject),
+    issuer: nameText(readDistinguishedName(slice(der, outline.issuer))),
+    ...readValidity(outline.validity),
+    signed: slice(der, outline.tbs),
+    signatureAlgorithm,
+    signature: bitString(der, outline.signature),
+    dnsPatterns: constrained
+      .map((name) => (name.kind === 'dns' ? name.pattern : undefined))
+      .filter((pattern) => pattern !== undefined),
+    basicConstraints: read(ExtensionId.basicConstraints, readBasicConstraints),
+    keyUsage: read(ExtensionId.keyUsage, readKeyUsage),
+    extendedKeyUsage: read(ExtensionId.extendedKeyUsage, readExtendedKeyUsage),
+    nameConstraints: read(ExtensionId.nameConstraints, readNameConstraints),
+    constrainedNames: constrained,
+    subjectKeyIdentifier: read(ExtensionId.subjectKeyIdentifier, readSubjectKeyIdentifier),
+    authorityKeyIdentifier: read(ExtensionId.authorityKeyIdentifier, readAuthorityKeyIdentifier),
+    hasUnknownCritical: list.some(({ identifier, isCritical }) => isCritical && !processed.has(identifier)),
+  };
+}
+
+/** Version ::= INTEGER { v1(0), v2(1), v3(2) } */
+function readVersion(der: Buffer, element: DerElement): 1 | 2 | 3 {
+  const tagged = new DerReader(der, element.contentStart, element.end);
+  const octets = tagged.unsigned('version');
+  tagged.finish('the version');
+  const value = octets.length === 1 ? octets[0] : undefined;
+  if (value === 1) return 2;
+  if (value === 2) return 3;
+  // DER leaves out the default, which is version 1; it is harmless where it is written.
+  if (value === 0) return 1;
+  throw new CertificateFormatError('a version of certificate that does not exist');
+}
+
+function readValidity(dates: DerReader): CertificateValidity {
+  const notBeforeMs = readTime(dates);
+  const notAfterMs = readTime(dates);
+  dates.finish('the validity');
+  return { notBeforeMs, notAfterMs };
 }
 
 /** UTCTime or GeneralizedTime in the one form that RFC 5280 section 4.1.2.5 leaves of each. */
@@ -184,6 +204,18 @@ function readTime(dates: DerReader): number {
     throw new CertificateFormatError('a date that does not exist');
   }
   return time;
+}
+
+/** The octets of a BIT STRING that has whole octets. */
+function bitString(der: Buffer, element: DerElement): Buffer {
+  if (der[element.contentStart] !== 0 || element.end === element.contentStart) {
+    throw new CertificateFormatError('a signature that is not whole octets');
+  }
+  return der.subarray(element.contentStart + 1, element.end);
+}
+
+function slice(octets: Buffer, element: DerElement): Buffer {
+  return octets.subarray(element.start, element.end);
 }
 
 function printable(octets: Buffer): string {

@@ -15,10 +15,12 @@ export const DerTag = {
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
+  null: 0x05,
   objectIdentifier: 0x06,
   utcTime: 0x17,
   generalizedTime: 0x18,
   sequence: 0x30,
+  set: 0x31,
 } as const;
 
 /** Elements may lie this deep in one another. The deepest thing read here, a dNSName, lies at depth 7. */
@@ -91,6 +93,24 @@ export class DerReader {
   /** Moves over the next element, which must have this tag, and gives a reader of what lies in it. */
   enter(tag: number, what: string): DerReader {
     return this.inside(this.read(tag, what));
+  }
+
+  /** Moves over the next element, a BOOLEAN. X.690 section 11.1: TRUE has one encoding in DER. */
+  boolean(what: string): boolean {
+    const octets = this.content(DerTag.boolean, what);
+    if (octets.length !== 1 || (octets[0] !== 0 && octets[0] !== 0xff)) throw this.#wrong(`no ${what}`);
+    return octets[0] === 0xff;
+  }
+
+  /** Moves over the next element, an INTEGER, and gives its content without a leading zero; none is negative here. */
+  unsigned(what: string): Buffer {
+    const octets = this.content(DerTag.integer, what);
+    const [first = 0x80, second = 0] = octets;
+    // X.690 section 8.3.2: in the fewest octets, in two's complement.
+    if (first >= 0x80 || (first === 0 && octets.length > 1 && second < 0x80)) {
+      throw this.#wrong(`a ${what} that is negative or not in its shortest form`);
+    }
+    return first === 0 && octets.length > 1 ? octets.subarray(1) : octets;
   }
 
   /** A reader of what lies in an element that was read before. */

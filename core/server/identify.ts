@@ -6,17 +6,19 @@
  */
 import type { AccessControl } from '../acl/access-control.ts';
 import { admittedClaims } from '../dane/claims.ts';
-import { proveClient, type Verdict } from '../dane/prove.ts';
+import { proveClient, type ProofContext, type Verdict } from '../dane/prove.ts';
 import type { PeerCredentials } from '../dane/types.ts';
 import { RrType } from '../dns/constants.ts';
 import type { Name } from '../dns/name.ts';
-import type { Resolver } from '../resolver/trust-ad.ts';
+import type { Resolver } from '../resolver/resolver.ts';
 
 /** What a proof needs. */
 export interface ProofMeans {
   readonly access: AccessControl;
   readonly resolver: Resolver;
   readonly nowMs: () => number;
+  /** Anchors for TLSA records of the usages PKIX-TA and PKIX-EE (`dane.roots`); without any these are unusable. */
+  readonly roots?: ProofContext['roots'];
 }
 
 /**
@@ -52,7 +54,8 @@ export async function prove(
 ): Promise<Verdict> {
   const { status, records, ttlSeconds, detail } = await means.resolver.lookup(name, RrType.TLSA);
   const answer = { status, ttlSeconds, detail, records: records.map((rr) => rr.rdata) };
-  return proveClient(name, answer, peer, means.nowMs(), longestProofMs);
+  const { roots = [] } = means;
+  return proveClient(name, answer, peer, { nowMs: means.nowMs(), longestMs: longestProofMs, roots });
 }
 
 function describeNames(names: readonly Name[]): string {

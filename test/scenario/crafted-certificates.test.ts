@@ -1,9 +1,10 @@
 /** Certificates that a stranger makes to hurt: the gate is a process of its own here, since the worst ended it. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, getCurves } from 'node:crypto';
 import { once } from 'node:events';
 import tls from 'node:tls';
 import { expect } from 'chai';
+import { pathLimits } from '../../core/pki/path-limits.ts';
 import { encodePem } from '../../core/pki/pem.ts';
 import { craftCertificate, dnsNameEntry, subjectAltName } from '../support/crafted-certificate.ts';
 
@@ -55,6 +56,8 @@ describe('a gate and certificates made to end it', () => {
       cert,
       key,
       rejectUnauthorized: false,
+      // The client's own library would not send some of these.
+      ciphers: 'DEFAULT@SECLEVEL=0',
       ALPNProtocols: ['dot'],
     });
     socket.on('error', () => undefined);
@@ -81,5 +84,17 @@ describe('a gate and certificates made to end it', () => {
     const issuer = crafted('brainpoolP256r1');
     await connect(leaf.certificate + issuer.certificate, leaf.key);
     await expectAlive();
+  });
+
+  it('survives a key on every curve that there is in one chain', async function () {
+    this.timeout(20_000);
+    const leaf = crafted('prime256v1');
+    const curves = getCurves().filter((curve) => !curve.startsWith('Oakley'));
+    const length = pathLimits['chain-certificates'].default;
+    for (let first = 0; first < curves.length; first += length) {
+      const chain = curves.slice(first, first + length).map((curve) => crafted(curve).certificate);
+      await connect(leaf.certificate + chain.join(''), leaf.key);
+      await expectAlive();
+    }
   });
 });

@@ -33,7 +33,7 @@ export function asLoaded(issued: IssuedIdentity): LoadedIdentity {
 /** What a peer with this identity shows, claiming these names. */
 export function credentialsOf(issued: IssuedIdentity, ...names: readonly string[]): PeerCredentials {
   const { certificate, subjectPublicKeyInfo } = issued;
-  return { certificate, subjectPublicKeyInfo, dnsNames: names.map((name) => Name.parse(name)) };
+  return { certificate, subjectPublicKeyInfo, dnsNames: names.map((name) => Name.parse(name)), chain: [] };
 }
 
 /** RDATA of the TLSA record that publishes the identity, DANE-EE SPKI SHA2-256 unless said otherwise. */

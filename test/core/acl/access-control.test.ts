@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decideBy } from '../../../core/acl/access-control.ts';
@@ -28,10 +29,19 @@ function identityOf(text: string): ClientIdentity {
     status: 'secure',
     ttlSeconds: 60,
     detail: '',
-    records: [Buffer.from([3, 1, 0, ...key])],
+    records: [Buffer.from([3, 1, 1, ...hash('sha256', key, 'buffer')])],
   } as const;
-  const peer = { certificate: Buffer.from('certificate'), subjectPublicKeyInfo: key, dnsNames: [] };
-  const { identity } = proveClient(Name.parse(text), answer, peer, 0, 60_000);
+  const peer = {
+    certificate: Buffer.from('certificate'),
+    subjectPublicKeyInfo: key,
+    dnsNames: [],
+    chain: [],
+  };
+  const { identity } = proveClient(Name.parse(text), answer, peer, {
+    nowMs: 0,
+    longestMs: 60_000,
+    roots: [],
+  });
   if (identity === undefined) throw new Error('not proved');
   return identity;
 }

@@ -40,6 +40,16 @@ describe('the file store', () => {
     expect(await opened.admits(Name.parse('b.example'))).to.equal(false);
   });
 
+  it('gives the exact names of the list in force, in their order, and no patterns', () => {
+    writeFileSync(file, listOf('b.example', '"*.c.example"', 'A\\.b.example'));
+    const opened = open();
+    const names = (): string[] => [...opened.exactNames()].map((name) => name.toString());
+    expect(names()).to.deep.equal(['b.example', 'A\\.b.example']);
+    writeFileSync(file, listOf('d.example'));
+    opened.reload();
+    expect(names()).to.deep.equal(['d.example']);
+  });
+
   it('rejects an identity that nobody has proved', async () => {
     const forged = { name: Name.parse('a.example') } as unknown as ClientIdentity;
     const decision = open().decide(forged, { action: 'transfer', zone: Name.root });

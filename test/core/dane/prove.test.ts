@@ -1,9 +1,14 @@
 import { expect } from 'chai';
 import { ClientIdentity } from '../../../core/dane/identity.ts';
 import { proveClient } from '../../../core/dane/prove.ts';
+import { tlsaFor } from '../../../core/dane/tlsa.ts';
 import type { TlsaAnswer } from '../../../core/dane/types.ts';
 import { Name } from '../../../core/dns/name.ts';
+import { encodeTlsa } from '../../../core/dns/rdata.ts';
+import { parseCertificate } from '../../../core/pki/certificate.ts';
 import type { IssuedIdentity } from '../../../core/pki/issue.ts';
+import { extendedKeyUsage } from '../../support/certificate-extensions.ts';
+import { ca, leafOf, nowMs as pathNowMs, otherRoot, root } from '../../support/path-search.ts';
 import { credentialsOf, issueTestIdentity, tlsaOf } from '../../support/test-identity.ts';
 
 const name = Name.parse('_xfr.ns2.example');
@@ -24,7 +29,7 @@ describe('proveClient', () => {
       detail: 'words',
       ...answer,
     };
-    return proveClient(name, whole, credentialsOf(client), nowMs, hourMs);
+    return proveClient(name, whole, credentialsOf(client), { nowMs, longestMs: hourMs, roots: [] });
   }
 
   it('makes an identity of a secure record that matches [RFC6698-4.1]', () => {
@@ -46,7 +51,7 @@ describe('proveClient', () => {
 
   for (const [what, records, reason] of [
     ['no record', () => [], 'no-tlsa'],
-    ['only records of other usages', () => [tlsaOf(client, { usage: 2 })], 'no-usable-record'],
+    ['only records that need roots', () => [tlsaOf(client, { usage: 1 })], 'no-usable-record'],
     ['garbage', () => [Buffer.from([3])], 'no-usable-record'],
   ] as const) {
     it(`makes no identity of ${what}, secure as it is`, () => {
@@ -70,4 +75,57 @@ describe('proveClient', () => {
       expect(judge({ ttlSeconds }).identity?.notAfter).to.equal(nowMs + lifeMs);
     });
   }
+
+  describe('by a certification path', () => {
+    const middle = ca('Middle', { notAfterMs: pathNowMs + 60_000 });
+    const leaf = leafOf(middle, { names: ['_xfr.ns2.example'] });
+    const peer = {
+      certificate: leaf.der,
+      subjectPublicKeyInfo: leaf.spki,
+      dnsNames: [],
+      chain: [middle.der],
+    };
+
+    function judgeChain(
+      usage: number,
+      { about = root, claimed = name, certificate = peer, roots = [parseCertificate(root.der)] } = {},
+    ) {
+      const subject = { certificate: about.der, subjectPublicKeyInfo: about.spki };
+      const records = [encodeTlsa(tlsaFor(subject, { usage, selector: 0, matchingType: 0 }))];
+      const answer: TlsaAnswer = { status: 'secure', records, ttlSeconds: 300, detail: '' };
+      return proveClient(claimed, answer, certificate, { nowMs: pathNowMs, longestMs: hourMs, roots });
+    }
+
+    it('makes an identity, for no longer than the path is valid', () => {
+      for (const [usage, proof] of [
+        [0, 'PKIX-TA Cert Full'],
+        [2, 'DANE-TA Cert Full'],
+      ] as const) {
+        const { identity } = judgeChain(usage);
+        expect(identity?.proof).to.equal(proof);
+        expect(identity?.notAfter).to.equal(pathNowMs + 61_000);
+      }
+    });
+
+    it('asks for the claimed name', () => {
+      const claimed = Name.parse('_xfr.ns3.example');
+      expect(judgeChain(2, { claimed })).to.include({ reason: 'name-mismatch' });
+    });
+
+    it('asks for a TLS client', () => {
+      const server = leafOf(middle, {
+        names: ['_xfr.ns2.example'],
+        extendedKeyUsage: extendedKeyUsage(['serverAuth']),
+      });
+      const certificate = { ...peer, certificate: server.der };
+      expect(judgeChain(2, { certificate })).to.include({ reason: 'path-invalid' });
+    });
+
+    it('asks for the roots that it was given', () => {
+      expect(judgeChain(0, { roots: [parseCertificate(otherRoot.der)] })).to.include({
+        reason: 'path-invalid',
+      });
+      expect(judgeChain(0, { roots: [] })).to.include({ reason: 'no-usable-record' });
+    });
+  });
 });

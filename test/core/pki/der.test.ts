@@ -76,3 +76,33 @@ describe('DerReader', () => {
     expect(() => reader.enter(sequenceTag, 'list')).to.throw(CertificateFormatError, 'too deeply');
   });
 });
+
+describe('DerReader on values', () => {
+  const reader = (hex: string): DerReader => new DerReader(Buffer.from(hex, 'hex'));
+
+  it('reads a BOOLEAN', () => {
+    expect([reader('0101ff').boolean('flag'), reader('010100').boolean('flag')]).to.deep.equal([true, false]);
+  });
+
+  it('reads an INTEGER that is not negative, without its leading zero', () => {
+    const read = (hex: string): string => reader(hex).unsigned('number').toString('hex');
+    expect([read('020100'), read('02017f'), read('02020080'), read('0203010000')]).to.deep.equal([
+      '00',
+      '7f',
+      '80',
+      '010000',
+    ]);
+  });
+
+  for (const hex of ['0100', '01020000', '010101', '020100']) {
+    it(`takes ${hex} for no BOOLEAN`, () => {
+      expect(() => reader(hex).boolean('flag')).to.throw(CertificateFormatError);
+    });
+  }
+
+  for (const hex of ['0200', '020180', '02020001', '0202ff80', '0101ff']) {
+    it(`takes ${hex} for no INTEGER that is not negative`, () => {
+      expect(() => reader(hex).unsigned('number')).to.throw(CertificateFormatError);
+    });
+  }
+});

@@ -1,7 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Name } from '../../../core/dns/name.ts';
-import { dnsNameFromName, nameFromDnsName } from '../../../core/pki/dns-name.ts';
+import {
+  dnsNameFromName,
+  isNameMatched,
+  nameFromDnsName,
+  patternFromDnsName,
+} from '../../../core/pki/dns-name.ts';
 
 describe('nameFromDnsName', () => {
   const taken = [
@@ -70,6 +75,58 @@ describe('dnsNameFromName', () => {
   for (const text of ['.', 'a\\.b.example', '*.example', 'a\\032b.example', '\\195\\188.example']) {
     it(`has nothing for ${text}`, () => {
       expect(dnsNameFromName(Name.parse(text))).to.equal(undefined);
+    });
+  }
+});
+
+describe('isNameMatched', () => {
+  const matched: [dnsName: string, name: string][] = [
+    ['ns2.example.net', 'ns2.example.net'],
+    ['NS2.Example.NET', 'ns2.eXample.net'],
+    ['_xfr.ns2.example.net', '_xfr.ns2.example.net'],
+    ['sensor7._device.example.com', 'sensor7._device.example.com'],
+    ['*.example.net', 'ns2.example.net'],
+    ['*.example.net', 'xn--mller-kva.example.net'],
+    ['*._device.example.com', 'sensor7._device.example.com'],
+  ];
+  for (const [dnsName, name] of matched) {
+    it(`finds ${name} in ${dnsName} [RFC9525-6.3]`, () => {
+      expect(isNameMatched(patternFromDnsName(Buffer.from(dnsName))!, Name.parse(name))).to.equal(true);
+    });
+  }
+
+  const others: [dnsName: string, name: string][] = [
+    ['ns2.example.net', 'ns3.example.net'],
+    ['ns2.example.net', 'a.ns2.example.net'],
+    ['ns2.example.net', 'example.net'],
+    ['ns2.example.net', '.'],
+    ['ns2.example.net', 'ns2\\.example.net'],
+    ['*.example.net', 'example.net'],
+    ['*.example.net', 'a.ns2.example.net'],
+    ['*.example.net', '*.example.net'],
+    // Given for hosts, not for what is beside a host.
+    ['*.ns2.example.net', '_xfr.ns2.example.net'],
+    ['*._device.example.com', 'a.b._device.example.com'],
+  ];
+  for (const [dnsName, name] of others) {
+    it(`does not find ${name} in ${dnsName} [RFC9525-6.3]`, () => {
+      expect(isNameMatched(patternFromDnsName(Buffer.from(dnsName))!, Name.parse(name))).to.equal(false);
+    });
+  }
+
+  for (const text of [
+    '*',
+    '*.',
+    '*.net',
+    'ns*.example.net',
+    '*ns.example.net',
+    'a.*.example.net',
+    '**.example.net',
+    '',
+    'a..b',
+  ]) {
+    it(`has no use for "${text}" [RFC9525-6.3]`, () => {
+      expect(patternFromDnsName(Buffer.from(text))).to.equal(undefined);
     });
   }
 });

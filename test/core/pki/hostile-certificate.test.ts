@@ -1,7 +1,7 @@
 /** Certificates with anything changed in them: they are refused in one way, in bounded time, or read within bounds. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { dnsNames, subjectPublicKeyInfo, validity } from '../../../core/pki/certificate.ts';
+import { dnsNames, parseCertificate, subjectPublicKeyInfo, validity } from '../../../core/pki/certificate.ts';
 import { CertificateFormatError } from '../../../core/pki/errors.ts';
 import {
   craftCertificate,
@@ -9,6 +9,9 @@ import {
   extension,
   subjectAltName,
 } from '../../support/crafted-certificate.ts';
+import { nameConstraints } from '../../support/certificate-extensions.ts';
+import { endEntity, sharedKey } from '../../support/certificate-factory.ts';
+import { mutate, randomNumbers } from '../../support/mutation.ts';
 
 const mutants = 100_000;
 /** Milliseconds for all of them; some 30 times what it takes. */
@@ -21,6 +24,14 @@ const seed = craftCertificate({
   ],
 });
 
+const whole = endEntity({
+  key: sharedKey('hostile'),
+  names: ['_xfr.ns2.example.net', '*.example.net'],
+  more: [
+    nameConstraints({ permitted: [dnsNameEntry('example.net')], excluded: [dnsNameEntry('.example.org')] }),
+  ],
+}).der;
+
 describe('a hostile certificate', () => {
   it(`of ${String(mutants)} mutants, none gives anything but an answer or CertificateFormatError`, function () {
     this.timeout(budgetMs);
@@ -32,6 +43,15 @@ describe('a hostile certificate', () => {
     }
     // Changes inside of a value leave the structure whole; a reader that refused everything would prove nothing.
     expect(refused).to.be.within(mutants / 10, mutants - mutants / 100);
+  });
+
+  it('of mutants with every extension, none gives the whole reader anything else', function () {
+    this.timeout(budgetMs);
+    const random = randomNumbers(20261123);
+    let refused = 0;
+    const runs = mutants / 5;
+    for (let i = 0; i < runs; i++) if (!parsesCleanly(mutate(whole, random))) refused++;
+    expect(refused).to.be.within(runs / 10, runs - runs / 100);
   });
 
   it('of random octets, none does', () => {
@@ -71,40 +91,13 @@ function readsCleanly(octets: Buffer): boolean {
   }
 }
 
-function mutate(original: Buffer, random: (below: number) => number): Buffer {
-  let octets = Buffer.from(original);
-  for (let changes = 1 + random(3); changes > 0 && octets.length > 0; changes--) {
-    const at = random(octets.length);
-    switch (random(6)) {
-      case 0:
-        octets.writeUInt8(random(256), at);
-        break;
-      case 1:
-        octets.writeUInt8(octets.readUInt8(at) ^ (1 << random(8)), at);
-        break;
-      case 2:
-        octets = octets.subarray(0, at);
-        break;
-      case 3:
-        octets = Buffer.concat([octets.subarray(0, at), Buffer.from([random(256)]), octets.subarray(at)]);
-        break;
-      case 4:
-        octets = Buffer.concat([octets.subarray(0, at), octets.subarray(at + random(8))]);
-        break;
-      default:
-        octets = Buffer.concat([octets.subarray(0, at), octets.subarray(random(octets.length))]);
-    }
+/** As readsCleanly, of everything that a path is judged by. */
+function parsesCleanly(octets: Buffer): boolean {
+  try {
+    parseCertificate(octets);
+    return true;
+  } catch (error) {
+    if (error instanceof CertificateFormatError) return false;
+    throw error;
   }
-  return octets;
-}
-
-/** The same numbers in every run (mulberry32), so that a failure can be repeated. */
-function randomNumbers(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }

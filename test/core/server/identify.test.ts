@@ -1,9 +1,14 @@
 import { expect } from 'chai';
 import type { AccessControl } from '../../../core/acl/access-control.ts';
+import { tlsaFor } from '../../../core/dane/tlsa.ts';
+import { Name } from '../../../core/dns/name.ts';
+import { encodeTlsa } from '../../../core/dns/rdata.ts';
 import type { SecurityStatus } from '../../../core/dnssec/status.ts';
+import { parseCertificate } from '../../../core/pki/certificate.ts';
 import type { IssuedIdentity } from '../../../core/pki/issue.ts';
 import { identify, prove } from '../../../core/server/identify.ts';
 import { accessTo } from '../../support/access.ts';
+import { ca, leafOf, root } from '../../support/path-search.ts';
 import { ScriptedResolver } from '../../support/scripted-resolver.ts';
 import { credentialsOf, issueTestIdentity, tlsaOf } from '../../support/test-identity.ts';
 
@@ -117,5 +122,27 @@ describe('identify', () => {
     const means = { access: accessTo(), resolver, nowMs: () => nowMs + hourMs };
     const { identity } = await prove(name, credentialsOf(client), means, hourMs);
     expect(identity?.notAfter).to.equal(nowMs + hourMs + 300_000);
+  });
+
+  it('takes a path to one of the roots for usages PKIX-TA and PKIX-EE, and none without', async () => {
+    const middle = ca('Middle');
+    const leaf = leafOf(middle, { names: ['ns2.example'] });
+    const peer = {
+      certificate: leaf.der,
+      subjectPublicKeyInfo: leaf.spki,
+      dnsNames: [Name.parse('ns2.example')],
+      chain: [middle.der],
+    };
+    const subject = { certificate: leaf.der, subjectPublicKeyInfo: leaf.spki };
+    const record = encodeTlsa(tlsaFor(subject, { usage: 1, selector: 1, matchingType: 1 }));
+    resolver.publish('ns2.example', [record]);
+    const means = { access: accessTo('ns2.example'), resolver, nowMs: () => nowMs };
+    const { signal } = new AbortController();
+    const roots = [parseCertificate(root.der)];
+    const { identity } = await identify(peer, { ...means, roots }, hourMs, signal);
+    expect(identity?.proof).to.equal('PKIX-EE SPKI SHA2-256');
+    const without = await identify(peer, means, hourMs, signal);
+    expect(without).to.include({ reason: 'no-usable-record' });
+    expect(without).to.have.property('detail').that.includes('dane.roots');
   });
 });

@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import type { TLSSocket } from 'node:tls';
 import { gateContext } from '../../../core/tls/context.ts';
+import { encodePem } from '../../../core/pki/pem.ts';
+import { pathLimits } from '../../../core/pki/path-limits.ts';
 import { snapshotPeer } from '../../../core/tls/peer-snapshot.ts';
 import { craftCertificate, dnsNameEntry, subjectAltName } from '../../support/crafted-certificate.ts';
+import type { TestCertificate } from '../../support/certificate-factory.ts';
+import { ca, leafOf, otherRoot, root } from '../../support/path-search.ts';
 import { keyOf } from '../../support/gate-bed.ts';
 import { asLoaded, issueTestIdentity } from '../../support/test-identity.ts';
 import { TlsMeetingPlace } from '../../support/tls-meeting.ts';
@@ -21,9 +25,37 @@ describe('snapshotPeer', () => {
       const client = await issueTestIdentity('_xfr.ns2.example');
       const { result } = await place.meet(keyOf(client));
       const { credentials } = snapshotPeer(result.socket!);
-      expect(credentials?.certificate.equals(client.certificate)).to.equal(true);
+      expect(credentials?.certificate?.equals(client.certificate)).to.equal(true);
+      expect(credentials?.chain).to.deep.equal([]);
       expect(credentials?.subjectPublicKeyInfo.equals(client.subjectPublicKeyInfo)).to.equal(true);
       expect(credentials?.dnsNames.map(String)).to.deep.equal(['_xfr.ns2.example']);
+    });
+
+    for (const { title, sent } of [
+      { title: 'in their order', sent: ['middle', 'root'] },
+      { title: 'in another order, with others between', sent: ['root', 'stranger', 'middle', 'stranger'] },
+      { title: 'that have nothing to do with the first', sent: ['stranger', 'root'] },
+      { title: 'that are the first again', sent: ['leaf', 'middle', 'leaf'] },
+    ] as const) {
+      it(`has the certificates after the first ${title}`, async () => {
+        const { result } = await place.meet(chainOf(sent.map((name) => cast[name])));
+        const { credentials } = snapshotPeer(result.socket!);
+        expect(namesOf(credentials!.chain)).to.deep.equal(sent);
+        // Nothing is used up by looking.
+        expect(namesOf(snapshotPeer(result.socket!).credentials!.chain)).to.deep.equal(sent);
+      });
+    }
+
+    it('has the octets that core/pki can judge', async () => {
+      const { result } = await place.meet(chainOf([cast.middle]));
+      const { chain } = snapshotPeer(result.socket!).credentials!;
+      expect(chain[0]!.equals(cast.middle.der)).to.equal(true);
+    });
+
+    it('has as many certificates as the limit and not one more', async () => {
+      const limit = pathLimits['chain-certificates'].default;
+      const { result } = await place.meet(chainOf(Array.from({ length: 100 }, () => cast.middle)));
+      expect(snapshotPeer(result.socket!).credentials?.chain).to.have.length(limit);
     });
 
     it('says that there was no certificate', async () => {
@@ -56,6 +88,16 @@ describe('snapshotPeer', () => {
       });
     }
 
+    it('keeps no more octets of the chain than the limit', () => {
+      const limit = pathLimits['chain-octets'].default;
+      let shown: object | undefined;
+      for (let i = 0; i < 4; i++) shown = { raw: Buffer.alloc(limit / 3), issuerCertificate: shown };
+      const { credentials } = snapshotPeer(
+        socketShowing({ raw: craftCertificate(), issuerCertificate: shown }),
+      );
+      expect(credentials?.chain).to.have.length(3);
+    });
+
     it("reads names from the certificate's octets and not from the text that node made of them", () => {
       const raw = craftCertificate({ extensions: [subjectAltName(dnsNameEntry('stranger.example'))] });
       const shown = { raw, subjectaltname: 'DNS:ns2.example', subject: { CN: 'ns2.example' } };
@@ -76,6 +118,24 @@ describe('snapshotPeer', () => {
     });
   });
 });
+
+const middle = ca('Middle');
+const cast = {
+  leaf: leafOf(middle),
+  middle,
+  root,
+  stranger: ca('Stranger', { issuer: otherRoot }),
+};
+
+/** What a client with the end entity's key shows. */
+function chainOf(after: readonly TestCertificate[]): { cert: string; key: string | Buffer } {
+  const cert = [cast.leaf, ...after].map(({ der }) => encodePem(der, 'CERTIFICATE')).join('');
+  return { cert, key: cast.leaf.key.privateKey.export({ type: 'pkcs8', format: 'pem' }) };
+}
+
+function namesOf(chain: readonly Buffer[]): (string | undefined)[] {
+  return chain.map((octets) => Object.entries(cast).find(([, { der }]) => der.equals(octets))?.[0]);
+}
 
 /** As much of a socket as a snapshot looks at. */
 function socketShowing(shown: object | null): TLSSocket {

@@ -40,7 +40,11 @@ describe('xot/gate', () => {
     const secure = { status: 'secure', records: [tlsaOf(issued)], ttlSeconds: 300, detail: '' } as const;
     identities = new Map(
       [clientName, 'ns3.example', 'ns4.example', 'ns5.example'].map((name) => {
-        const { identity } = proveClient(Name.parse(name), secure, credentialsOf(issued), 0, 300_000);
+        const { identity } = proveClient(Name.parse(name), secure, credentialsOf(issued), {
+          nowMs: 0,
+          longestMs: 300_000,
+          roots: [],
+        });
         return [name, identity!];
       }),
     );
