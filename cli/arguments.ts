@@ -4,22 +4,63 @@
  */
 import { domainToASCII } from 'node:url';
 import { InvalidArgumentError } from 'commander';
+import { parseServer, type ServerText } from '../core/config/server-text.ts';
+import { parseTime } from '../core/config/time.ts';
+import { RrType, rrTypeFromName } from '../core/dns/constants.ts';
 import { DnsFormatError } from '../core/dns/errors.ts';
 import { Name } from '../core/dns/name.ts';
 import { dnsNameFromName } from '../core/pki/dns-name.ts';
 
 /** A domain name other than the root, in A-labels (RFC 5890 section 2.3.2.1). */
 export function parseNameArgument(text: string): Name {
+  const name = parseOwnerArgument(text);
+  if (name.labelCount === 0) throw new InvalidArgumentError('The root is nobody’s name.');
+  return name;
+}
+
+/** As parseNameArgument, the root included. */
+export function parseOwnerArgument(text: string): Name {
   if (/[^\x20-\x7e]/.test(text)) throw new InvalidArgumentError(notAscii(text));
-  let name: Name;
   try {
-    name = Name.parse(text);
+    return Name.parse(text);
   } catch (error) {
     if (!(error instanceof DnsFormatError)) throw error;
     throw new InvalidArgumentError(`It is not a domain name: ${error.message}.`);
   }
-  if (name.labelCount === 0) throw new InvalidArgumentError('The root is nobody’s name.');
-  return name;
+}
+
+/** A type of records by its mnemonic, or as TYPE65280 (RFC 3597 section 5); not one that only a query has. */
+export function parseTypeArgument(text: string): number {
+  const type = rrTypeFromName(text);
+  if (type === undefined) throw new InvalidArgumentError('A type as TLSA, or TYPE65280, would be right.');
+  // RFC 6895 section 3.1: 128 to 255 are for queries and meta data, 41 is OPT.
+  if (type === 0 || type === RrType.OPT || (type >= 128 && type <= 255)) {
+    throw new InvalidArgumentError('No zone has records of this type.');
+  }
+  // RFC 4035 section 2.2: signatures are not signed, so there is nothing to validate.
+  if (type === RrType.RRSIG) throw new InvalidArgumentError('Signatures are not signed themselves.');
+  return type;
+}
+
+/** One resolver, added to those before it: ADDRESS[:PORT] or tls://ADDRESS[:PORT]#NAME. */
+export function parseServerArgument(text: string, before: readonly ServerText[] = []): ServerText[] {
+  try {
+    return [...before, parseServer(text)];
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InvalidArgumentError(
+      `It ${error.message}. ADDRESS[:PORT] or tls://ADDRESS[:PORT]#NAME would be right.`,
+    );
+  }
+}
+
+/** Milliseconds since the epoch (time.ts of core/config). */
+export function parseTimeArgument(text: string): number {
+  const ms = parseTime(text);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError(
+    '2026-12-01T12:00:00Z, 20261201120000 or seconds since the epoch would be right.',
+  );
 }
 
 /** A domain name that can stand in a certificate. */

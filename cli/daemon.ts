@@ -6,18 +6,21 @@
 import type { SecureContext } from 'node:tls';
 import { FileAccessStore } from '../core/acl/file-store.ts';
 import type { DancedConfig, LoadedConfig, PluginUse } from '../core/config/config.ts';
+import { presentTime } from '../core/config/time.ts';
 import { startAdminServer, type AdminServer } from '../core/observe/admin.ts';
 import type { Log } from '../core/observe/log.ts';
 import { Metrics } from '../core/observe/metrics.ts';
+import type { Certificate } from '../core/pki/certificate.ts';
 import type { PluginInstance, Readiness } from '../core/plugin/contract.ts';
 import { createHost } from '../core/plugin/host.ts';
-import { TrustAdResolver } from '../core/resolver/trust-ad.ts';
 import { gateContext } from '../core/tls/context.ts';
 import { loadIdentity } from '../core/tls/identity.ts';
-import type { Plugins } from './plugins.ts';
+import type { LoadedWithPlugins, Plugins } from './plugins.ts';
+import { openResolver, type OpenResolver } from './resolution.ts';
+import { readRootsFile } from './trust-files.ts';
 
 export interface DaemonOptions {
-  readonly loaded: LoadedConfig & { readonly plugins: Plugins };
+  readonly loaded: LoadedWithPlugins;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly nowMs?: () => number;
@@ -29,6 +32,7 @@ export class Daemon {
   readonly #log: Log;
   readonly #instances: { readonly use: string; readonly instance: PluginInstance<unknown> }[] = [];
   readonly #access: FileAccessStore;
+  readonly #resolver: OpenResolver;
   readonly #config: DancedConfig;
   readonly #plugins: Plugins;
   #context: SecureContext;
@@ -42,13 +46,19 @@ export class Daemon {
     this.#plugins = loaded.plugins;
     this.#context = this.#readIdentity();
     this.#access = FileAccessStore.open(this.#config.access.file, { log });
+    const { nowMs = Date.now } = options;
+    const { metrics } = this;
+    const roots = this.#readRoots();
+    this.#resolver = openResolver(this.#config.resolver, { log, metrics, nowMs });
+    this.#sayWhatIsNotValidated(nowMs());
     const parts = {
       context: () => this.#context,
       access: this.#access,
-      resolver: new TrustAdResolver(this.#config.resolver),
+      resolver: this.#resolver,
+      roots,
       log,
-      metrics: this.metrics,
-      nowMs: options.nowMs ?? Date.now,
+      metrics,
+      nowMs,
     };
     for (const [use, label] of labels(this.#config.plugins)) {
       const plugin = loaded.plugins.get(use.use);
@@ -102,6 +112,7 @@ export class Daemon {
     this.#stopping = true;
     await Promise.all(this.#instances.map(({ instance }) => instance.stop(deadlineMs)));
     this.#access.close();
+    this.#resolver.close();
     await this.#admin?.close();
   }
 
@@ -111,12 +122,32 @@ export class Daemon {
       this.#admin = await startAdminServer({ listen, metrics: this.metrics, ready: () => this.ready() });
     for (const { instance } of this.#instances) await instance.start();
     this.#access.watch();
+    this.#resolver.keep(() => this.#access.exactNames());
   }
 
   #readIdentity(): SecureContext {
     const identity = loadIdentity(this.#config.identity.directory);
     for (const warning of identity.warnings) this.#log.warn('identity', { warning });
     return gateContext(identity);
+  }
+
+  #sayWhatIsNotValidated(nowMs: number): void {
+    const { resolver } = this.#config;
+    const anchors = resolver.validation === 'local' ? resolver.negativeTrustAnchors : [];
+    for (const { name, untilMs } of anchors) {
+      const until = presentTime(untilMs);
+      if (untilMs > nowMs) this.#log.warn('validation is off', { name, until });
+      else this.#log.warn('negative trust anchor has ended', { name, until, advice: 'take it out' });
+    }
+  }
+
+  /** Authorities for the PKIX usages of TLSA; none unless the configuration names them. */
+  #readRoots(): readonly Certificate[] {
+    const { roots: file } = this.#config.dane;
+    if (file === undefined) return [];
+    const { roots, unreadable } = readRootsFile(file);
+    if (unreadable > 0) this.#log.warn('roots left out', { file, unreadable });
+    return roots;
   }
 
   /** All or nothing: half of a change can open what the other half was to close. */
@@ -154,7 +185,7 @@ export class Daemon {
 
 /** What all plugins share is set up once. */
 function sharedPartsThatDiffer(before: DancedConfig, after: DancedConfig): string[] {
-  const keys = ['identity', 'resolver', 'access', 'observe'] as const;
+  const keys = ['identity', 'resolver', 'dane', 'access', 'observe'] as const;
   return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
 }
 

@@ -6,8 +6,11 @@ import { Command } from 'commander';
 import { registerDemo } from './commands/demo.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerKeygen } from './commands/keygen.ts';
+import { registerLookup } from './commands/lookup.ts';
+import { registerMatch } from './commands/match.ts';
 import { registerRun } from './commands/run.ts';
 import { registerTlsa } from './commands/tlsa.ts';
+import { registerVerify } from './commands/verify.ts';
 import { runProgram } from './output.ts';
 
 const program = new Command('danced')
@@ -18,8 +21,18 @@ const program = new Command('danced')
   .helpOption('--help', 'print this help')
   .helpCommand(false)
   .addHelpText('after', '\nExit status: 0 yes or done, 1 no, 2 wrong usage or configuration.');
-for (const register of [registerRun, registerCheck, registerKeygen, registerTlsa, registerDemo])
+for (const register of [
+  registerRun,
+  registerCheck,
+  registerKeygen,
+  registerTlsa,
+  registerLookup,
+  registerMatch,
+  registerVerify,
+  registerDemo,
+]) {
   register(program);
+}
 
 process.exitCode = await runProgram(program, process.argv);
 

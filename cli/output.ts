@@ -5,6 +5,7 @@
  */
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
+import { ConfigError } from '../core/config/errors.ts';
 import { printableText } from '../core/observe/printable.ts';
 
 /** The three ways for a command to end. */
@@ -29,6 +30,11 @@ export class CommandError extends Error {
     this.name = 'CommandError';
     this.exitCode = options?.exitCode ?? exitCode.usage;
   }
+}
+
+/** What is wrong with a file or a configuration as an error that a command ends with; any other error as it is. */
+export function asCommandError(error: unknown): unknown {
+  return error instanceof ConfigError ? new CommandError(error.message, { cause: error }) : error;
 }
 
 /** Where a command's words go. */
@@ -93,7 +99,9 @@ export async function runProgram(
     // Commander has said what is wrong already; its own code for that would be 1, which is a verdict here.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
     if (error instanceof CommandError) {
-      output.remark(`${program.name()}: ${printableText(error.message)}`);
+      // Every line of a ConfigError is one problem, and quotes what it shows of the file.
+      const lines = error.cause instanceof ConfigError ? error.message.split('\n') : [error.message];
+      for (const line of lines) output.remark(`${program.name()}: ${printableText(line)}`);
       return error.exitCode;
     }
     throw error;

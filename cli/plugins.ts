@@ -15,12 +15,13 @@ import { xotGate } from '../plugins/xot/gate.ts';
 /** By the word after `use:`. */
 export type Plugins = ReadonlyMap<string, Plugin<unknown>>;
 
+/** A configuration with the plugins that it uses. */
+export type LoadedWithPlugins = LoadedConfig & { readonly plugins: Plugins };
+
 export const builtinPlugins: Plugins = new Map<string, Plugin<unknown>>([[xotGate.name, xotGate]]);
 
 /** Reads a configuration and the modules of the plugins that it names by path. Rejects with ConfigError. */
-export async function loadConfigAndPlugins(
-  file: string,
-): Promise<LoadedConfig & { readonly plugins: Plugins }> {
+export async function loadConfigAndPlugins(file: string): Promise<LoadedWithPlugins> {
   const document = YamlDocument.read(file);
   const plugins = new Map(builtinPlugins);
   for (const { use, path } of modulesNamed(document)) {

@@ -87,7 +87,7 @@ function nothingToPublish(blocks: readonly PemBlock[]): string {
 }
 
 /** Reads at most `maxPemLength` octets, whatever the file says of its length: it may be a pipe, or /dev/zero. */
-async function readBounded(path: string): Promise<Buffer> {
+export async function readBounded(path: string): Promise<Buffer> {
   const handle = await open(path, 'r');
   try {
     const octets = Buffer.alloc(maxPemLength + 1);

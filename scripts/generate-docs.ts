@@ -19,7 +19,6 @@ identity:
   name: _xfr.ns1.example.net # owner name of our TLSA record
   directory: identity # key.pem and certificate.pem, as danced keygen makes them
 resolver:
-  validation: trust-ad
   servers: [127.0.0.1, "[::1]"]
 access:
   store: file
@@ -62,6 +61,7 @@ ${exampleConfig}\`\`\`
 - Every mistake is reported at once, one a line: \`file:line:column: path: what is wrong; what would be right\`.
 - A relative path starts at the folder of the configuration file.
 - A time has its unit: \`500ms\`, \`30s\`, \`5m\`, \`2h\`.
+- A date is \`2026-12-01\` or \`2026-12-01T12:00:00Z\`; UTC unless it has another zone.
 - An address is an IP address with an optional port: \`127.0.0.1\`, \`127.0.0.1:53\`, \`::1\`, \`"[::1]:53"\`. Host names are
   refused: who is asked or listened to must not depend on a lookup.
 - Domain names are in presentation format, the trailing dot is optional.
@@ -102,17 +102,25 @@ ${keysTable(elementOf(writtenRights.shape.allow))}
 function topLevel(): string {
   const sections = Object.entries(configSchema.shape).flatMap(([key, schema]) => {
     const { inner, about } = unwrap(schema);
-    return inner instanceof z.ZodObject
-      ? [`## \`${key}\`\n\n${about.description ?? ''}\n\n${keysTable(inner)}`]
-      : [];
+    if (!(inner instanceof z.ZodObject)) return [];
+    const parts = [keysTable(inner), ...innerTables(inner), limitsTables(inner, '###')];
+    return [`## \`${key}\`\n\n${about.description ?? ''}\n\n${parts.join('\n\n')}`];
   });
   return sections.join('\n\n');
+}
+
+/** A table for every key that is a list of maps. */
+function innerTables(schema: z.ZodObject): string[] {
+  return Object.entries(schema.shape).flatMap(([key, value]) => {
+    const element = elementOf(value);
+    return element instanceof z.ZodObject ? [`Each entry of \`${key}\`:\n\n${keysTable(element)}`] : [];
+  });
 }
 
 function plugins(): string {
   const sections = [...builtinPlugins.values()].map(({ name, schema }) => {
     const { inner } = unwrap(schema);
-    const limits = inner instanceof z.ZodObject ? limitsTables(inner) : '';
+    const limits = inner instanceof z.ZodObject ? limitsTables(inner, '####') : '';
     return `### \`${name}\`\n\n${keysTable(inner)}\n\n${limits}`;
   });
   return [
@@ -133,7 +141,7 @@ function keysTable(schema: unknown): string {
 }
 
 /** A table for every key that is a map of limits. */
-function limitsTables(schema: z.ZodObject): string {
+function limitsTables(schema: z.ZodObject, heading: string): string {
   return Object.entries(schema.shape)
     .flatMap(([key, value]) => {
       const { inner } = unwrap(value);
@@ -147,7 +155,7 @@ function limitsTables(schema: z.ZodObject): string {
         return [`\`${name}\``, ...numbers, row?.reason ?? ''];
       });
       return [
-        `#### \`${key}\`\n\n${table(['Limit', 'Default', 'From', 'To', 'What it bounds, and why'], rows)}`,
+        `${heading} \`${key}\`\n\n${table(['Limit', 'Default', 'From', 'To', 'What it bounds, and why'], rows)}`,
       ];
     })
     .join('\n\n');

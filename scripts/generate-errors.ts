@@ -12,6 +12,7 @@ import { format, resolveConfig } from 'prettier';
 import type { Decision } from '../core/acl/model.ts';
 import { noIdentityReasons, type NoIdentityReason } from '../core/dane/types.ts';
 import { EdeCode, Rcode, rcodeName } from '../core/dns/constants.ts';
+import { validationReasons, type ValidationReason } from '../core/dnssec/status.ts';
 import type { RefusalReason } from '../core/server/connection.ts';
 import type { ConnectionEnd } from '../core/server/requests.ts';
 import type { RelayReport } from '../plugins/xot/relay.ts';
@@ -28,13 +29,54 @@ const identityMends: Record<NoIdentityReason, string> = {
   'no-tlsa':
     'Publish the record that `danced tlsa` prints for the client’s certificate, under exactly that name.',
   insecure:
-    'Sign the zone, and see that its parent has the DS record; if it is signed, the resolver of the gate does not validate: `danced check` tells.',
+    'Sign the zone, and see that its parent has the DS record; `danced lookup NAME` shows where the chain ends. With `validation: trust-ad`, if it is signed, the resolver of the gate does not validate: `danced check` tells.',
   bogus:
-    'Mend the DNSSEC of the client’s zone (`delv NAME TLSA`, or a DNSSEC debugger, shows where it breaks).',
+    'Mend the DNSSEC of the client’s zone: `danced lookup NAME` shows where it breaks, and [below](#validation) is what mends it.',
   'lookup-failed': 'See that the resolver runs and answers in time; `detail` says what it did.',
-  'no-usable-record': 'Publish a record of usage DANE-EE (3), as `danced tlsa` prints it.',
+  'no-usable-record':
+    'Publish a record of usage DANE-EE (3), as `danced tlsa` prints it. Usages PKIX-TA and PKIX-EE count only where the gate has `dane: { roots: FILE }`.',
   'key-mismatch':
     'Publish the record of the key that the client has now. While a key is changed, publish both (RFC 7671 section 8.1).',
+  'name-mismatch':
+    'Give the certificate the claimed name as a dNSName, or publish a record of usage DANE-EE (3), for which names do not count (RFC 7671 section 5.1).',
+  'path-invalid':
+    'Let the client send the certificates of its authorities; `detail` says what is wrong with the path: dates, names, or what an authority may not sign. `danced match` tries it without a connection.',
+  'work-limit': 'Let the client send its own chain and nothing besides.',
+};
+
+/** Reasons of validation, which `danced lookup` gives; `bogus`, `insecure` and `lookup-failed` above have them in `detail`. */
+const validationMends: Record<ValidationReason, string> = {
+  signed: 'Nothing.',
+  denied: 'Nothing; if the record should be there, publish it.',
+  'no-ds': 'Sign the zone, and see that its parent has the DS record.',
+  'opt-out': 'Let the parent publish the DS record of the zone.',
+  'unsupported-algorithm':
+    'Sign the zone with algorithm 8, 10, 13, 14, 15 or 16; 13 (ECDSA P-256 with SHA-256) is what most validators have.',
+  'unsupported-digest': 'Let the parent publish a DS record with digest type 2 (SHA-256).',
+  'nsec3-iterations': 'Set the iterations of the zone to 0 (RFC 9276 section 3.1).',
+  'negative-anchor': 'Take it out of `negative-trust-anchors` when the zone is mended.',
+  'no-signature':
+    'Sign the whole zone again. If only some servers of the zone leave signatures out, mend those; if all zones are so, it is the resolver.',
+  'bad-signature': 'Sign the zone again; somebody, or something on the way, may have changed the records.',
+  'signature-expired':
+    'Sign the zone again, and see why that does not happen by itself. Check the clock of this machine.',
+  'signature-not-yet-valid': 'Check the clock of this machine, then that of the signer.',
+  'wrong-signer': 'Sign the zone in its own name; after a zone was split or joined, look at both.',
+  'no-key': 'Publish the DNSKEY record of every key that signs, before it signs (RFC 6781 section 4.1).',
+  'no-dnskey': 'Publish the zone’s keys, or take the DS record out of the parent.',
+  'ds-mismatch':
+    'Let the parent publish the DS record of a key that the zone has. If the zone is that of a trust anchor, bring the anchor up to date.',
+  'denial-missing': 'See that the zone’s server gives NSEC or NSEC3 records; sign the zone again.',
+  'denial-wrong': 'Sign the zone again; its chain of NSEC or NSEC3 records is broken.',
+  'alias-limit': 'Point the alias at the record itself.',
+  'work-limit':
+    '`detail` names the limit. A zone that needs so much is under attack, attacks, or has been left in the middle of key rollovers.',
+  'bad-answer': 'Ask another resolver; if all say the same, tell the operator of the zone.',
+  'dnssec-stripped':
+    'Name a resolver that passes DNSSEC records through, or turn that on ([interop.md](interop.md#resolvers)).',
+  'no-anchor': 'Add a trust anchor for the name, or use `trust-anchors: builtin`.',
+  servfail: 'Look in the log of the resolver; `detail` has its Extended DNS Error, if it gave one.',
+  'no-answer': 'See that the resolver runs and can be reached; `detail` says what happened.',
 };
 
 type EarlyReason = Exclude<RefusalReason, NoIdentityReason>;
@@ -159,6 +201,11 @@ export async function errorsPage(): Promise<string> {
     meaning,
     identityMends[reason as NoIdentityReason],
   ]);
+  const validation = Object.entries(validationReasons).map(([reason, meaning]) => [
+    code(reason),
+    meaning,
+    validationMends[reason as ValidationReason],
+  ]);
   const text = `# Every "no", and what mends it
 
 <!-- Made by scripts/generate-errors.ts from the lists in the code. Do not edit. -->
@@ -175,6 +222,13 @@ ${table(['reason', 'meaning', 'what to do'], identity)}
 Before anybody could be identified:
 
 ${table(['reason', 'meaning', 'what to do'], rows(earlyRefusals))}
+
+## Validation
+
+Member \`reason\` of \`danced lookup --json\`; \`danced lookup NAME\` shows at which step of the way from the trust anchor it
+came up. Only \`secure\` identifies anybody.
+
+${table(['reason', 'meaning', 'what to do'], validation)}
 
 ## Not allowed
 

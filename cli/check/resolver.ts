@@ -1,18 +1,21 @@
 /**
- * Checks every resolver (does it answer, does it validate), and by it our own TLSA record: is it published, protected by
+ * Checks every resolver (does it answer, does it do its part of DNSSEC), and by it our own TLSA record: is it published, protected by
  * DNSSEC, and of the certificate that we have.
  */
 import type { LoadedConfig } from '../../core/config/config.ts';
-import { formatEndpoint, type Endpoint } from '../../core/config/endpoint.ts';
+import type { Endpoint } from '../../core/config/endpoint.ts';
+import { formatServer } from '../../core/config/server-text.ts';
 import { describeTlsa, tlsaFor, TlsaParameterError } from '../../core/dane/tlsa.ts';
 import { RrType } from '../../core/dns/constants.ts';
 import { DnsFormatError } from '../../core/dns/errors.ts';
 import { Name } from '../../core/dns/name.ts';
 import { parseTlsa, type Tlsa } from '../../core/dns/rdata.ts';
-import { TrustAdResolver, type LookupResult } from '../../core/resolver/trust-ad.ts';
+import type { LookupResult } from '../../core/resolver/resolver.ts';
+import { TrustAdResolver } from '../../core/resolver/trust-ad.ts';
 import type { LoadedIdentity } from '../../core/tls/identity.ts';
 import { describeRecord } from '../tlsa-record.ts';
 import { FindingsAt, type Fault, type Finding } from './finding.ts';
+import { askValidatingServer } from './validating-server.ts';
 
 const daneEe = 3;
 
@@ -20,49 +23,55 @@ const daneEe = 3;
 export async function checkResolvers(
   loaded: LoadedConfig,
   identity: LoadedIdentity | undefined,
+  nowMs: () => number,
 ): Promise<Finding[]> {
   const { config, document } = loaded;
-  const results = await Promise.all(config.resolver.servers.map((server) => askServer(server, loaded)));
-  const findings = results.map(({ server, fault }, index) => {
+  const { resolver } = config;
+  const { name } = config.identity;
+  const isLocal = resolver.validation === 'local';
+  const results = await Promise.all<ServerResult>(
+    isLocal
+      ? resolver.servers.map((server) => askValidatingServer(server, resolver, name, nowMs))
+      : resolver.servers.map((server) => askTrustedServer(server, resolver.timeoutMs, name)),
+  );
+  const findings = results.map(({ fault }, index) => {
     const at = new FindingsAt(document, ['resolver', 'servers', index]);
-    return fault
-      ? at.failed(fault)
-      : at.ok(`the resolver ${formatEndpoint(server)} answers and validates DNSSEC`);
+    const who = `the resolver ${formatServer(resolver.servers[index] ?? { address: '', port: 0 })}`;
+    if (fault !== undefined) return at.failed(fault);
+    return at.ok(`${who} answers and ${isLocal ? 'passes DNSSEC records through' : 'validates DNSSEC'}`);
   });
-  const best = results.find(({ own, fault }) => fault === undefined && own.status !== 'indeterminate');
+  const working = results.filter(({ fault }) => fault === undefined).map(({ own }) => own);
+  const best = working.find(({ status }) => status !== 'indeterminate') ?? working[0];
   if (best === undefined || identity === undefined) return findings;
-  return [
-    ...findings,
-    judgeRecord(new FindingsAt(document, ['identity', 'name']), best.own, config.identity.name, identity),
-  ];
+  return [...findings, judgeRecord(new FindingsAt(document, ['identity', 'name']), best, name, identity)];
 }
 
 interface ServerResult {
-  readonly server: Endpoint;
   /** Our own TLSA record as this server gives it. */
   readonly own: LookupResult;
-  /** undefined: it validates. */
+  /** undefined: it does what it is there for. */
   readonly fault: Fault | undefined;
 }
 
-async function askServer(server: Endpoint, { config }: LoadedConfig): Promise<ServerResult> {
-  const resolver = new TrustAdResolver({ servers: [server], timeoutMs: config.resolver.timeoutMs });
-  const who = `the resolver ${formatEndpoint(server)}`;
-  const own = await resolver.lookup(config.identity.name, RrType.TLSA);
-  if (own.status === 'secure' || own.status === 'bogus') return { server, own, fault: undefined };
+/** Whether a server whose AD bit is to be believed validates. */
+async function askTrustedServer(server: Endpoint, timeoutMs: number, name: Name): Promise<ServerResult> {
+  const resolver = new TrustAdResolver({ servers: [server], timeoutMs });
+  const who = `the resolver ${formatServer(server)}`;
+  const own = await resolver.lookup(name, RrType.TLSA);
+  if (own.status === 'secure' || own.status === 'bogus') return { own, fault: undefined };
   // The root is signed: a resolver that does not say so does not validate at all.
   const root = await resolver.lookup(Name.root, RrType.NS);
-  if (root.status === 'secure') return { server, own, fault: undefined };
+  if (root.status === 'secure') return { own, fault: undefined };
   if (root.status === 'insecure') {
     const wrong = `${who} does not validate: even the signed root comes without the AD bit`;
-    return { server, own, fault: { wrong, right: turnItOn } };
+    return { own, fault: { wrong, right: turnItOn } };
   }
   if (own.status === 'insecure') {
     const wrong = `${who} answers, but cannot look up the root (${root.detail}), so it cannot validate`;
-    return { server, own, fault: { wrong, right: 'look in its log' } };
+    return { own, fault: { wrong, right: 'look in its log' } };
   }
   const wrong = `${who} does not answer: ${own.detail}`;
-  return { server, own, fault: { wrong, right: startIt } };
+  return { own, fault: { wrong, right: startIt } };
 }
 
 const turnItOn =
@@ -75,7 +84,14 @@ function judgeRecord(at: FindingsAt, own: LookupResult, name: Name, identity: Lo
   const owner = name.toString();
   if (own.status === 'bogus') {
     const wrong = `the TLSA record of ${owner} fails DNSSEC validation (${own.detail}), so no peer believes it`;
-    return at.failed({ wrong, right: 'mend the signatures of its zone' });
+    return at.failed({
+      wrong,
+      right: `mend the signatures of its zone; danced lookup ${owner} shows where it breaks`,
+    });
+  }
+  if (own.status === 'indeterminate') {
+    const wrong = `the TLSA record of ${owner} cannot be looked up: ${own.detail}`;
+    return at.failed({ wrong, right: `danced lookup ${owner} shows how far it gets` });
   }
   const records = own.records.flatMap((record) => readTlsa(record.rdata));
   const ours = records.find((record) => publishes(record, identity));

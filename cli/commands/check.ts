@@ -16,9 +16,10 @@ import { checkIdentity } from '../check/identity.ts';
 import { checkPorts, type Listen } from '../check/ports.ts';
 import { checkPrimary, type Upstream } from '../check/primary.ts';
 import { checkResolvers } from '../check/resolver.ts';
+import { checkTrust } from '../check/trust.ts';
+import { defaultConfigFile } from '../config-file.ts';
 import { exitCode, printFacts, processOutput, type ExitCode, type Output } from '../output.ts';
-import { loadConfigAndPlugins, type Plugins } from '../plugins.ts';
-import { defaultConfigFile } from './run.ts';
+import { loadConfigAndPlugins, type LoadedWithPlugins } from '../plugins.ts';
 
 export interface CheckOptions {
   readonly config: string;
@@ -43,7 +44,7 @@ export function registerCheck(program: Command, output: Output = processOutput):
     .command('check')
     .summary('check the configuration and what it needs')
     .description(
-      'Check configuration, access list, identity, ports, primary, resolver and our own TLSA record.',
+      'Check configuration, access list, identity, ports, primary, trust anchors, resolver and our own TLSA record.',
     )
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--json', 'print facts as JSON')
@@ -65,7 +66,7 @@ async function findAll({
   timeoutMs = primaryTimeoutMs,
   nowMs = Date.now(),
 }: CheckOptions): Promise<Finding[]> {
-  let loaded: LoadedConfig & { readonly plugins: Plugins };
+  let loaded: LoadedWithPlugins;
   try {
     loaded = await loadConfigAndPlugins(file);
   } catch (error) {
@@ -76,11 +77,19 @@ async function findAll({
   const { identity, findings: identityFindings } = checkIdentity(loaded, nowMs);
   const { listens, upstreams } = endpointsOf(loaded);
   const ports = await checkPorts(loaded, listens);
+  const { canResolve, findings: trust } = checkTrust(loaded, nowMs);
   const [resolvers, ...primaries] = await Promise.all([
-    checkResolvers(loaded, identity),
+    canResolve ? checkResolvers(loaded, identity, () => nowMs) : [],
     ...upstreams.map((upstream) => checkPrimary(loaded, upstream, timeoutMs)),
   ]);
-  return [...checkAccessList(loaded), ...identityFindings, ...ports, ...primaries.flat(), ...resolvers];
+  return [
+    ...checkAccessList(loaded),
+    ...identityFindings,
+    ...ports,
+    ...primaries.flat(),
+    ...trust,
+    ...resolvers,
+  ];
 }
 
 function checkAccessList({ config, document }: LoadedConfig): Finding[] {
@@ -100,7 +109,7 @@ function checkAccessList({ config, document }: LoadedConfig): Finding[] {
   }
 }
 
-function endpointsOf({ config, plugins }: LoadedConfig & { readonly plugins: Plugins }): {
+function endpointsOf({ config, plugins }: LoadedWithPlugins): {
   listens: Listen[];
   upstreams: Upstream[];
 } {

@@ -5,14 +5,14 @@
  *
  * Exit codes: 0 every outcome is as it should be, 1 one is not.
  */
-import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { playActs } from '../demo/acts.ts';
 import type { ActFacts } from '../demo/facts.ts';
 import { startGate, type StartGate } from '../demo/gate.ts';
 import { Stage, zone } from '../demo/stage.ts';
-import { actInWords, endInWords, stageInWords, type Style } from '../demo/words.ts';
+import { actInWords, endInWords, stageInWords } from '../demo/words.ts';
 import { exitCode, printFacts, processOutput, type Output } from '../output.ts';
+import { style } from '../terminal.ts';
 
 /** What `--json` prints. */
 export interface DemoResult {
@@ -64,6 +64,3 @@ async function demo(start: StartGate, tell: (text: string) => void): Promise<Dem
     await stage.close();
   }
 }
-
-/** Colours on a terminal only, and not where NO_COLOR is set. */
-const style: Style = (format, text) => styleText(format, text, { stream: process.stdout });

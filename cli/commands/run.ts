@@ -10,14 +10,13 @@ import { ConfigError, formatProblem, maxPrintedProblems } from '../../core/confi
 import { createLog } from '../../core/observe/log.ts';
 import { ListenError } from '../../core/server/gate.ts';
 import { IdentityError } from '../../core/tls/identity.ts';
+import { defaultConfigFile } from '../config-file.ts';
 import { Daemon } from '../daemon.ts';
 import { CommandError, exitCode, fileErrorWords } from '../output.ts';
 import { loadConfigAndPlugins } from '../plugins.ts';
 
 /** Milliseconds; systemd gives 90 seconds before it kills. */
 const stopTimeMs = 30_000;
-
-export const defaultConfigFile = '/etc/danced/danced.yaml';
 
 /** Adds the command to the program. */
 export function registerRun(program: Command): void {

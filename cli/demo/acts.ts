@@ -2,6 +2,7 @@
  * The four acts of the demo: a secondary comes to the gate as a stranger, as an impostor, as itself, and as itself
  * after its TLSA record is gone. Each act gives facts, and whether they are what they should be.
  */
+import { setTimeout } from 'node:timers/promises';
 import { rrTypeName, RrType } from '../../core/dns/constants.ts';
 import { Name } from '../../core/dns/name.ts';
 import { presentTlsa } from '../../core/dns/present.ts';
@@ -9,11 +10,13 @@ import { encodeA, encodeTxt } from '../../core/dns/rdata.ts';
 import { transfer, type TransferRequest, type TransferResult } from '../../lab/secondary.ts';
 import type { Party } from './party.ts';
 import { copyFacts, defined, outcomeOf, requestFacts, type ActFacts, type ActKey } from './facts.ts';
-import { zone, type Stage } from './stage.ts';
+import { tlsaTtlSeconds, zone, type Stage } from './stage.ts';
 import { ZoneCopy } from './zone-copy.ts';
 
 /** Milliseconds for a request of the client; all of them are answered in a few. */
 const requestTimeMs = 5000;
+/** Milliseconds more than a TTL. */
+const graceMs = 100;
 
 /** Plays the acts in their order. */
 export async function* playActs(stage: Stage): AsyncGenerator<ActFacts, void, undefined> {
@@ -34,6 +37,7 @@ export async function* playActs(stage: Stage): AsyncGenerator<ActFacts, void, un
   });
   yield await allowance(stage);
   lab.withdrawTlsa(parties.secondary.name);
+  await forgetting();
   yield await refusal(stage, {
     act: 'withdrawn',
     client: parties.secondary,
@@ -41,6 +45,11 @@ export async function* playActs(stage: Stage): AsyncGenerator<ActFacts, void, un
     reason: 'no-tlsa',
     mayAskDns: true,
   });
+}
+
+/** A record counts until its TTL has passed, whoever withdraws it. */
+function forgetting(): Promise<void> {
+  return setTimeout(tlsaTtlSeconds * 1000 + graceMs);
 }
 
 interface RefusalPlan {

@@ -1,6 +1,6 @@
 /**
  * What stands before the first act of the demo: the lab (a signed tree of zones, its resolver, a primary), three
- * identities, the gate's two configuration files, and the gate that reads them.
+ * identities, the gate's configuration files, and the gate that reads them.
  *
  * Limitations: everything is on 127.0.0.1, on ports that the system gives.
  */
@@ -15,7 +15,8 @@ import { ScratchDirectory } from './scratch-directory.ts';
 
 export const zone = 'example.com';
 const recordCount = 5000;
-export const tlsaTtlSeconds = 60;
+/** Short, so that a withdrawn record is soon forgotten. */
+export const tlsaTtlSeconds = 2;
 
 export interface Parties {
   readonly gate: Party;
@@ -95,13 +96,17 @@ async function openParties(directory: string): Promise<Parties> {
   return { gate, secondary, stranger, impostor };
 }
 
-function configFiles({ resolver, primary }: Lab): ShownFile[] {
+function configFiles(lab: Lab): ShownFile[] {
+  const { resolver, primary } = lab;
   return [
     {
       name: 'danced.yaml',
       text: `version: 1
 identity: { name: gate.example, directory: gate }
-resolver: { validation: trust-ad, servers: ["127.0.0.1:${resolver.port}"] }
+resolver:
+  servers: ["127.0.0.1:${resolver.port}"]
+  trust-anchors: root.key # without this line: the keys of the real root
+  prefetch: false # so that every query that you see below is for a client
 access: { store: file, file: access.yaml }
 plugins:
   - use: xot/gate
@@ -110,6 +115,7 @@ plugins:
     zones: [${zone}]
 `,
     },
+    { name: 'root.key', text: `${lab.rootAnchor()}\n` },
     {
       name: 'access.yaml',
       text: `version: 1

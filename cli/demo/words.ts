@@ -1,12 +1,9 @@
 /** The demo in words: what stands on the stage, what happens in each act, and how it ended. */
-import type { styleText } from 'node:util';
 import { rcodeName, RrClass, RrType } from '../../core/dns/constants.ts';
 import { presentRecord } from '../../core/dns/present.ts';
 import type { ActFacts, ActKey, RequestFacts } from './facts.ts';
+import type { Style } from '../terminal.ts';
 import { tlsaTtlSeconds, zone, type ShownFile, type Stage } from './stage.ts';
-
-/** Gives text a colour or weight, or leaves it as it is where that cannot be shown. */
-export type Style = (format: Parameters<typeof styleText>[0], text: string) => string;
 
 type Row = readonly [label: string, text: string];
 
@@ -17,12 +14,12 @@ export function stageInWords({ lab, parties, files, gatePort }: Stage, style: St
   const record = { name, type: RrType.TLSA, class: RrClass.IN, ttl: tlsaTtlSeconds, rdata: tlsa };
   const rows: Row[] = [
     ['DNS', 'a signed tree of zones: ., example, ns2.example, stranger.example'],
-    ['resolver', `port ${resolver.port}; validates from the root key down and sets the AD bit`],
+    ['resolver', `port ${resolver.port}; the gate believes only what it validates by itself`],
     [
       'primary',
       `port ${primary.port}; ${zone}, ${count(primary.records.length, 'record')}, serial ${primary.zone.serial}; plain TCP, no TSIG`,
     ],
-    ['gate', `port ${gatePort}; danced before the primary, started with these two files:`],
+    ['gate', `port ${gatePort}; danced before the primary, started with these files:`],
   ];
   return [
     style('bold', 'Zone transfer over TLS to a secondary that is known by its name'),
@@ -69,7 +66,7 @@ const acts: Readonly<Record<ActKey, ActWords>> = {
   withdrawn: {
     title: '4. The same client, after its TLSA record is withdrawn',
     shows: 'the same certificate as before',
-    dns: 'now proves that there is no such record',
+    dns: `now proves that there is no such record; its TTL of ${tlsaTtlSeconds} s has passed`,
   },
 };
 
@@ -137,7 +134,7 @@ function reasonInWords({ proof, reason, why }: ActFacts): Row[] {
 
 function queriesInWords(queries: readonly string[]): string {
   const kinds = [...new Set(queries)].join(', ');
-  if (queries.length === 0) return 'no query reached the resolver';
+  if (queries.length === 0) return 'no query was sent';
   return `${count(queries.length, 'query', 'queries')}: ${kinds}`;
 }
 

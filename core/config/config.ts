@@ -3,25 +3,15 @@
  *
  * Later versions get a module of their own beside this one; `version` says which one reads the file.
  *
- * Limitations: DNSSEC validation of our own (`validation: local`) and the Redis store are not in this version.
+ * Limitations: the Redis store is not in this version.
  */
 import { dirname, resolve } from 'node:path';
 import type { Name } from '../dns/name.ts';
 import { YamlDocument } from './document.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ConfigPath, ConfigProblem } from './errors.ts';
-import {
-  choice,
-  domainName,
-  duration,
-  endpoint,
-  endpoints,
-  filePath,
-  loopbackEndpoint,
-  textBlock,
-  z,
-  type ConfigSchema,
-} from './schema.ts';
+import { finishResolver, resolverSchema, type ResolverConfig } from './resolver-config.ts';
+import { choice, domainName, endpoint, filePath, textBlock, z, type ConfigSchema } from './schema.ts';
 import { checkVersion } from './version.ts';
 import { suggest } from './words.ts';
 
@@ -33,11 +23,10 @@ export interface DancedConfig {
     /** Absolute; holds certificate.pem and key.pem. */
     readonly directory: string;
   };
-  readonly resolver: {
-    readonly validation: 'trust-ad';
-    /** Loopback addresses. */
-    readonly servers: readonly Endpoint[];
-    readonly timeoutMs: number;
+  readonly resolver: ResolverConfig;
+  readonly dane: {
+    /** Absolute; PEM certificates of the authorities that PKIX-TA and PKIX-EE records need. */
+    readonly roots?: string;
   };
   readonly access: {
     readonly store: 'file';
@@ -74,8 +63,6 @@ export interface LoadedConfig {
 /** The known plugins: the word after `use:` and the schema of the keys beside it. */
 export type PluginSchemas = ReadonlyMap<string, { readonly schema: ConfigSchema<unknown> }>;
 
-const adIsForLoopback = 'the AD bit of a resolver elsewhere could be set by anybody on the way';
-
 const identitySchema = z
   .strictObject({
     name: domainName('_xfr.ns1.example.com').meta({
@@ -90,25 +77,6 @@ const identitySchema = z
     example: '{ name: _xfr.ns1.example.com, directory: /etc/danced/identity }',
   });
 
-const resolverSchema = z
-  .strictObject({
-    validation: choice(['trust-ad'], {
-      local: 'validation by danced itself is not in this version',
-    }).meta({
-      description: 'Who validates DNSSEC. `trust-ad`: the resolver, which says so with the AD bit.',
-    }),
-    servers: endpoints(53, loopbackEndpoint(53, adIsForLoopback)).meta({
-      description: 'Validating resolvers on this machine, asked in this order.',
-    }),
-    timeout: duration({ minMs: 100, maxMs: 60_000 }, '3s')
-      .default(3000)
-      .meta({ description: 'Time for a whole lookup, all servers and tries together.' }),
-  })
-  .meta({
-    description: 'How TLSA records are found.',
-    example: '{ validation: trust-ad, servers: [127.0.0.1] }',
-  });
-
 const accessSchema = z
   .strictObject({
     store: choice(['file'], { redis: 'the Redis store is not in this version' }).meta({
@@ -119,6 +87,18 @@ const accessSchema = z
     }),
   })
   .meta({ description: 'Who may do what.', example: '{ store: file, file: access.yaml }' });
+
+const daneSchema = z
+  .strictObject({
+    roots: filePath('/etc/ssl/certs/ca-certificates.crt').optional().meta({
+      description:
+        'PEM file of the certification authorities that are trusted for records of the usages PKIX-TA (0) and PKIX-EE (1). Without it such records count as unusable. Read at the start.',
+    }),
+  })
+  .meta({
+    description: 'How TLSA records are matched.',
+    example: '{ roots: /etc/ssl/certs/ca-certificates.crt }',
+  });
 
 const observeSchema = z
   .strictObject({
@@ -153,6 +133,7 @@ export const configSchema = z.strictObject({
     .meta({ description: 'Version of this format; always the first key.', example: '1' }),
   identity: identitySchema,
   resolver: resolverSchema,
+  dane: daneSchema.prefault({}),
   access: accessSchema,
   observe: observeSchema.prefault({}),
   plugins: pluginsSchema,
@@ -168,20 +149,35 @@ export function checkConfig(document: YamlDocument, plugins: PluginSchemas): Loa
   const version = checkVersion(document);
   const checked = document.checkPart(configSchema, document.value, []);
   const uses = checkPlugins(document, plugins);
-  const problems = [...version, ...(checked.ok ? [] : checked.problems), ...uses.problems];
-  if (!checked.ok || problems.length > 0 || document.problems.length > 0) throw document.error(problems);
+  const resolution = checkResolver(document);
+  const problems = [
+    ...version,
+    ...(checked.ok ? [] : checked.problems),
+    ...(resolution?.problems ?? []),
+    ...uses.problems,
+  ];
+  if (!checked.ok || !resolution || problems.length > 0 || document.problems.length > 0)
+    throw document.error(problems);
 
-  const { identity, resolver, access, observe } = checked.value;
+  const { identity, dane, access, observe } = checked.value;
   const folder = dirname(resolve(document.file));
   const config: DancedConfig = {
     version: 1,
     identity: { name: identity.name, directory: resolve(folder, identity.directory) },
-    resolver: { validation: resolver.validation, servers: resolver.servers, timeoutMs: resolver.timeout },
+    resolver: resolution.config,
+    dane: dane.roots === undefined ? {} : { roots: resolve(folder, dane.roots) },
     access: { store: access.store, file: resolve(folder, access.file) },
     observe,
     plugins: uses.plugins,
   };
   return { config, document };
+}
+
+/** What its schema cannot see; also when other parts of the file are wrong. What the schema sees is reported with the rest. */
+function checkResolver(document: YamlDocument): ReturnType<typeof finishResolver> | undefined {
+  const part = isRecord(document.value) ? document.value['resolver'] : undefined;
+  const checked = document.checkPart(resolverSchema, part, ['resolver']);
+  return checked.ok ? finishResolver(document, checked.value) : undefined;
 }
 
 /** Checks every plugin's part with its own schema, also when other parts of the file are wrong. */

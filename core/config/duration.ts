@@ -14,5 +14,5 @@ export function presentDuration(ms: number): string {
   for (const [unit, size] of Object.entries(units)) {
     if (ms >= size && ms % size === 0) return `${String(ms / size)}${unit}`;
   }
-  return `${String(ms)}ms`;
+  return ms === 0 ? '0s' : `${String(ms)}ms`;
 }

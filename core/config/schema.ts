@@ -11,9 +11,10 @@ import { z } from 'zod';
 import { DnsFormatError } from '../dns/errors.ts';
 import { Name } from '../dns/name.ts';
 import { parseDuration, presentDuration } from './duration.ts';
-import { parseEndpoint, isLoopback, type Endpoint } from './endpoint.ts';
+import { parseEndpoint, type Endpoint } from './endpoint.ts';
 import { quote } from './errors.ts';
 import type { LimitsTable } from './limits-table.ts';
+import { parseTime } from './time.ts';
 import { describeValue, issueMessage, mismatch, suggest, type About } from './words.ts';
 
 export { z };
@@ -66,19 +67,14 @@ export function endpoint(defaultPort: number): ConfigSchema<Endpoint> {
   );
 }
 
-/** Like `endpoint`, but only addresses that do not leave this machine; `why` goes on after "is not a loopback address". */
-export function loopbackEndpoint(defaultPort: number, why: string): ConfigSchema<Endpoint> {
-  return textBlock({ what: 'an address', example: `127.0.0.1:${String(defaultPort)}` }, (text) => {
-    const parsed = parseEndpoint(text, defaultPort);
-    if (!isLoopback(parsed.address)) throw new RangeError(`is not a loopback address: ${why}`);
-    return parsed;
-  });
-}
-
-/** A list of 1 to 16 addresses; `item` is the schema of one. */
-export function endpoints(defaultPort: number, item = endpoint(defaultPort)): ConfigSchema<Endpoint[]> {
+/** A list of 1 to 16 addresses. */
+export function endpoints(defaultPort: number): ConfigSchema<Endpoint[]> {
   const example = `["127.0.0.1:${String(defaultPort)}"]`;
-  return z.array(item).min(1).max(maxEndpoints).meta({ what: 'a list of addresses', example });
+  return z
+    .array(endpoint(defaultPort))
+    .min(1)
+    .max(maxEndpoints)
+    .meta({ what: 'a list of addresses', example });
 }
 
 /** A time with its unit, in milliseconds: "500ms", "30s", "5m", "2h". */
@@ -140,6 +136,23 @@ export function fromLimits<T extends LimitsTable>(
   return map.prefault({}) as unknown as ConfigSchema<{
     readonly [K in keyof T]: number;
   }>;
+}
+
+/** True or false. */
+export function flag(): ConfigSchema<boolean> {
+  return block({ what: 'true or false', example: 'true' }, (value) => {
+    if (typeof value === 'boolean') return { value };
+    return { wrong: mismatch(value, 'true or false'), right: 'write true or false' };
+  });
+}
+
+/** A point in time, in milliseconds since the epoch (time.ts). */
+export function pointInTime(example = '2026-12-01T12:00:00Z'): ConfigSchema<number> {
+  return textBlock({ what: 'a date, with or without a time', example }, (text) => {
+    const ms = parseTime(text);
+    if (ms === undefined) throw new RangeError('is not a date, with or without a time');
+    return ms;
+  });
 }
 
 /** A whole number in a range. */

@@ -24,7 +24,7 @@ function readOctets(file: string, maxOctets: number): Buffer {
     // Not to wait for a writer when the file is a FIFO; it is refused below.
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw unreadable(file, 'is not a file', 'give the path of a YAML file');
+    if (!stats.isFile()) throw unreadable(file, 'is not a file', 'give the path of a text file');
     if (stats.size > maxOctets) {
       const wrong = `has ${String(stats.size)} octets, more than the ${String(maxOctets)} that are read`;
       throw unreadable(file, wrong, 'check that this is the file you mean');

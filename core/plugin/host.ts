@@ -5,7 +5,8 @@ import type { SecureContext } from 'node:tls';
 import type { AccessControl } from '../acl/access-control.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { Resolver } from '../resolver/trust-ad.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import type { Resolver } from '../resolver/resolver.ts';
 import { GateServer } from '../server/gate.ts';
 import type { GateOptions, PluginHost, RequestHandler } from './contract.ts';
 
@@ -14,6 +15,8 @@ export interface HostParts {
   readonly context: () => SecureContext;
   readonly access: AccessControl;
   readonly resolver: Resolver;
+  /** Anchors for TLSA records of the usages PKIX-TA and PKIX-EE. */
+  readonly roots: readonly Certificate[];
   readonly log: Log;
   readonly metrics: Metrics;
   readonly nowMs: () => number;
@@ -21,7 +24,7 @@ export interface HostParts {
 
 /** A host for one instance; `label` tells instances apart in log and metrics. */
 export function createHost(label: string, parts: HostParts): PluginHost {
-  const { access, resolver, metrics, nowMs } = parts;
+  const { access, resolver, roots, metrics, nowMs } = parts;
   const log = parts.log.child({ gate: label });
   return {
     access,
@@ -33,7 +36,7 @@ export function createHost(label: string, parts: HostParts): PluginHost {
         addresses: options.addresses,
         limits: options.limits,
         context: parts.context,
-        proof: { access, resolver, nowMs },
+        proof: { access, resolver, roots, nowMs },
         handler,
         log,
         metrics,

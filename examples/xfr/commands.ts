@@ -34,8 +34,15 @@ export const trials: readonly Trial[] = [
     commands: [kdig('impostor', 'AXFR example.com')],
   },
   {
-    words: 'What the gate reads in the DNS; the flag ad says that it is secure:',
-    commands: [`dig @127.0.0.1 -p ${ports.resolver} +dnssec TLSA _xfr.ns2.example`],
+    words: 'What the gate reads in the DNS, and why it believes it:',
+    commands: ['npx danced lookup -c danced.yaml _xfr.ns2.example'],
+  },
+  {
+    words: 'What it would say of the secondary, and of the impostor:',
+    commands: [
+      'npx danced verify -c danced.yaml _xfr.ns2.example --chain run/ns2/certificate.pem',
+      'npx danced verify -c danced.yaml _xfr.ns2.example --chain run/impostor/certificate.pem',
+    ],
   },
   {
     words: 'BIND as secondary, and what it has then:',

@@ -7,6 +7,7 @@
  *
  * Limitations: the ports are fixed, because the configuration files name them, so that only one can run at a time.
  */
+import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Daemon } from '../../cli/daemon.ts';
@@ -78,9 +79,10 @@ function changeZone(): void {
   });
 }
 
-/** As `danced run -c danced.yaml` does. */
+/** As `danced run -c danced.yaml` does, with the root key of the lab as trust anchor. */
 async function startGate(): Promise<Daemon> {
   try {
+    writeFileSync(join(folder, 'run', 'root.key'), `${lab.rootAnchor()}\n`);
     const loaded = await loadConfigAndPlugins(join(folder, 'danced.yaml'));
     const { level, format } = loaded.config.observe;
     return await Daemon.start({ loaded, log: createLog({ level, format }) });

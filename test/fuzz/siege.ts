@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
+import type { Name } from '../../core/dns/name.ts';
 import { until, type Credentials, type TestGate } from '../support/gate.ts';
 
 /** What an attack cost. */
@@ -14,8 +15,9 @@ export interface SiegeReport {
   readonly served: number;
   /** Connections without an identity at the most. */
   readonly handshakes: number;
-  /** What the gate asked its resolver and its primary. */
-  readonly dnsQueries: number;
+  /** The names that the gate asked its resolver about, each as often as it did. */
+  readonly askedAbout: readonly Name[];
+  /** What it asked its primary. */
   readonly primaryRequests: number;
 }
 
@@ -65,13 +67,14 @@ export async function besiege(
   expect(gate.log.of('defect').map(({ fields }) => fields['error'])).to.deep.equal([]);
   await gate.idle(calmTimeMs);
   const { resolver, primary } = gate.lab;
-  const [dnsQueries, primaryRequests] = [resolver.queries.length, primary.requests.length];
+  const askedAbout = resolver.queries.map(({ name }) => name);
+  const primaryRequests = primary.requests.length;
   forgetAll(gate);
   await until(
     `memory is back: ${usedOctets() - before} octets more than before`,
     () => usedOctets() - before < allowedGrowthOctets,
   );
-  return { served, handshakes, dnsQueries, primaryRequests };
+  return { served, handshakes, askedAbout, primaryRequests };
 }
 
 /** Runs an action for each of the numbers 0 to `count` - 1, `atOnce` at a time. */

@@ -22,7 +22,7 @@ describe('examples/xfr with the programs of others', function () {
 
   /** The commands that it printed and that contain these words, run in the folder of the example. */
   async function runPrinted(...words: string[]): Promise<string> {
-    const printed = example.log.split('\n').filter((line) => /^ {2}k?dig /.test(line));
+    const printed = example.log.split('\n').filter((line) => /^ {2}(?:k?dig|npx danced) /.test(line));
     const commands = printed.filter((line) => words.every((word) => line.includes(word)));
     expect(commands, words.join(' ')).to.have.length(1);
     const { stdout } = await runProgram('sh', ['-c', commands[0]!], { cwd: exampleFolder });
@@ -39,15 +39,17 @@ describe('examples/xfr with the programs of others', function () {
   });
 
   it('prints commands that are refused, for the reasons that it gives', async () => {
-    expect(await runPrinted('run/stranger/')).not.to.contain('SOA');
-    expect(await runPrinted('run/impostor/')).not.to.contain('SOA');
+    expect(await runPrinted('kdig', 'run/stranger/')).not.to.contain('SOA');
+    expect(await runPrinted('kdig', 'run/impostor/')).not.to.contain('SOA');
     for (const reason of ['not-admitted', 'key-mismatch']) {
       await example.waitFor(reason, () => example.log.includes(`reason=${reason}`));
     }
   });
 
-  it('prints a dig command that shows the TLSA record with the flag ad', async () => {
-    expect(await runPrinted('TLSA')).to.match(/flags: [^;]*\bad\b.*ANSWER: 2/);
+  it('prints commands that explain what the gate finds in the DNS, and what it would say', async () => {
+    expect(await runPrinted('lookup')).to.match(/^_xfr\.ns2\.example TLSA is secure: /);
+    expect(await runPrinted('verify', 'run/ns2/')).to.match(/: a gate would let it in$/m);
+    expect(await runPrinted('verify', 'run/impostor/')).to.match(/: a gate would refuse it: key-mismatch$/m);
   });
 
   const secondaries = [

@@ -39,6 +39,7 @@ for (const [program, startSecondary] of Object.entries<StartSecondary>({
       lab = await startLab({ transferZone: { name: apex, records } });
       gate = await startGate(bed, {
         resolver: lab.resolver,
+        anchor: lab.rootAnchor(),
         primary: { address: lab.primary.address, port: lab.primary.port },
         zones: [apex],
         clients: { [allowed]: [apex], [unsigned]: [apex] },
@@ -86,7 +87,9 @@ for (const [program, startSecondary] of Object.entries<StartSecondary>({
 
       before(async () => {
         lab.primary.dieAfterMessages(2);
-        secondary = await startSecondary(bed, { apex, gate, identity: await publishedIdentity(allowed) });
+        const identity = await publishedIdentity(allowed);
+        await gate.forget();
+        secondary = await startSecondary(bed, { apex, gate, identity });
       });
 
       it('serves nothing rather than the half of a new zone', async () => {

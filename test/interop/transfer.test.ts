@@ -56,6 +56,7 @@ for (const [primaryName, startPrimary] of Object.entries(primaries)) {
         primary = await startPrimary(bed, numberedZone(apex, 1, records));
         gate = await startGate(bed, {
           resolver: lab.resolver,
+          anchor: lab.rootAnchor(),
           primary,
           zones: [apex],
           clients: { [client]: [apex] },

@@ -5,6 +5,8 @@ import { freePort, type RunningProgram, type TestBed } from './peers/test-bed.ts
 
 export interface GateOptions {
   readonly resolver: { readonly address: string; readonly port: number };
+  /** The only trust anchor, as a line of a zone file; without it the AD bit of the resolver is believed. */
+  readonly anchor?: string;
   readonly primary: { readonly address: string; readonly port: number };
   readonly zones: readonly string[];
   /** The access list: each client's name, and the zones that it may transfer. */
@@ -27,7 +29,17 @@ export interface GateProcess {
   waitForEvent(event: string, fits?: (line: LogLine) => boolean): Promise<LogLine>;
   /** The value of a metric's series, as `danced_xot_transfers_total{form="incremental",outcome="complete"}`; 0 when absent. */
   metric(series: string): Promise<number>;
+  /** Waits until the gate, or Unbound, which keeps an answer for a second too, has forgotten what the DNS said up to now. */
+  forget(): Promise<void>;
 }
+
+const trustAd = '  validation: trust-ad\n';
+/** The shortest memory that can be had. */
+const local = `  trust-anchors: root.key
+  prefetch: false
+  limits: { max-ttl: 1s, max-negative-ttl: 1s, failure-max: 1s }
+`;
+const forgottenAfterMs = 1100;
 
 const main = fileURLToPath(new URL('../../bin/danced.js', import.meta.url));
 
@@ -43,6 +55,7 @@ export async function startGate(bed: TestBed, options: GateOptions): Promise<Gat
       `  "${name}": { roles: [secondary], allow: [{ action: transfer, zones: [${allowed.join(', ')}] }] }\n`,
   );
   bed.write(`${folder}/access.yaml`, `version: 1\nclients:\n${allow.join('')}`);
+  if (options.anchor !== undefined) bed.write(`${folder}/root.key`, `${options.anchor}\n`);
   const config = bed.write(
     `${folder}/danced.yaml`,
     `version: 1
@@ -50,10 +63,9 @@ identity:
   name: ${identity.name}
   directory: ${identity.directory}
 resolver:
-  validation: trust-ad
   servers: ["${resolver.address}:${resolver.port}"]
   timeout: 3s
-access:
+${options.anchor === undefined ? trustAd : local}access:
   store: file
   file: access.yaml
 observe:
@@ -81,6 +93,7 @@ plugins:
       await program.waitFor(`the log line "${event}"`, () => events(event).some(fits));
       return events(event).findLast(fits)!;
     },
+    forget: () => new Promise((resolve) => setTimeout(resolve, forgottenAfterMs)),
     metric: async (series) => {
       const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
       const line = text.split('\n').find((it) => it.startsWith(`${series} `));

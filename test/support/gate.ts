@@ -30,6 +30,12 @@ export interface TestGateOptions {
   /** The lab's, if not said. */
   readonly primary?: Endpoint;
   readonly resolverTimeout?: string;
+  /** Who validates; danced itself if not said, from the lab's root key. */
+  readonly validation?: 'local' | 'trust-ad';
+  /** More of `resolver`, as in the configuration: `{ prefetch: 'true' }`. */
+  readonly resolver?: Readonly<Record<string, string>>;
+  /** PEM of the authorities for PKIX usages. */
+  readonly roots?: string;
 }
 
 export type Clients = Readonly<Record<string, readonly string[]>>;
@@ -42,6 +48,8 @@ export type MetricValues = ReadonlyMap<string, number>;
 
 const gateName = 'gate.example';
 const hourMs = 3_600_000;
+/** The longest TTL of the lab, and the longest that a denial or a failure is remembered, are five minutes. */
+const forgottenAfterMs = 310_000;
 const pollMs = 5;
 
 /** Makes a key and a certificate; two calls with one name make two keys. */
@@ -86,6 +94,8 @@ export class TestGate {
   readonly #directory: string;
   readonly #options: TestGateOptions;
   #daemon: Daemon | undefined;
+  /** Milliseconds by which the daemon's clock is ahead of ours. */
+  #aheadMs = 0;
   #endpoint: Endpoint | undefined;
   #stopped = false;
 
@@ -103,7 +113,7 @@ export class TestGate {
     const gate = new TestGate(await startLab(options.lab), await makeIdentity(gateName), options);
     try {
       const loaded = await loadConfigAndPlugins(join(gate.#directory, 'danced.yaml'));
-      gate.#daemon = await Daemon.start({ loaded, log: gate.log });
+      gate.#daemon = await Daemon.start({ loaded, log: gate.log, nowMs: () => Date.now() + gate.#aheadMs });
     } catch (error) {
       await gate.close();
       throw error;
@@ -121,6 +131,11 @@ export class TestGate {
     // Kept, since a test may drop the log.
     this.#endpoint ??= parseEndpoint(String(this.log.of('listening')[0]?.fields['addresses']), 0);
     return this.#endpoint;
+  }
+
+  /** Moves the daemon's clock on, by default so far that it has forgotten all that it has looked up. */
+  passTime(ms = forgottenAfterMs): void {
+    this.#aheadMs += ms;
   }
 
   /** A key and certificate for the name, with its TLSA record in the lab's DNS. */
@@ -211,14 +226,13 @@ export class TestGate {
 
   #configuration(): string {
     const { zones = ['example.com'], primary = this.lab.primary, limits = {} } = this.#options;
-    const { resolverTimeout = '2s' } = this.#options;
     // The tests refuse clients by the hundred, all from one address.
     const all = { 'failures-per-address': 1_000_000, ...limits };
     const limitLines = Object.entries(all).map(([key, value]) => `\n      ${key}: ${value}`);
     return `version: 1
 identity: { name: ${gateName}, directory: gate }
-resolver: { validation: trust-ad, servers: ["127.0.0.1:${this.lab.resolver.port}"], timeout: ${resolverTimeout} }
-access: { store: file, file: access.yaml }
+resolver: ${this.#resolver()}
+${this.#dane()}access: { store: file, file: access.yaml }
 observe: { listen: "127.0.0.1:0" }
 plugins:
   - use: xot/gate
@@ -227,6 +241,28 @@ plugins:
     zones: [${zones.join(', ')}]
     limits:${limitLines.join('')}
 `;
+  }
+
+  #dane(): string {
+    const { roots } = this.#options;
+    return roots === undefined ? '' : `dane: { roots: "${this.#write('roots.pem', roots)}" }\n`;
+  }
+
+  #resolver(): string {
+    const { validation = 'local', resolverTimeout = '2s', resolver = {} } = this.#options;
+    const local = {
+      'trust-anchors': this.#write('root.key', `${this.lab.rootAnchor()}\n`),
+      prefetch: 'false',
+    };
+    const parts = {
+      validation,
+      servers: `["127.0.0.1:${this.lab.resolver.port}"]`,
+      timeout: resolverTimeout,
+      ...(validation === 'local' ? local : {}),
+      ...resolver,
+    };
+    const entries = Object.entries(parts).map(([key, value]) => `${key}: ${value}`);
+    return `{ ${entries.join(', ')} }`;
   }
 
   #write(name: string, text: string, mode = 0o644): string {

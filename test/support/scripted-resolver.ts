@@ -1,7 +1,7 @@
 /** A resolver that answers what a test has published, and remembers every question. */
 import { Rcode, RrClass, RrType } from '../../core/dns/constants.ts';
 import { Name } from '../../core/dns/name.ts';
-import type { LookupResult, Resolver } from '../../core/resolver/trust-ad.ts';
+import type { LookupResult, Resolver } from '../../core/resolver/resolver.ts';
 
 export class ScriptedResolver implements Resolver {
   /** Names that were asked for, in order. */

@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { checkConfig } from '../../../core/config/config.ts';
 import { YamlDocument } from '../../../core/config/document.ts';
 import { ConfigError } from '../../../core/config/errors.ts';
+import { validationLimits } from '../../../core/dnssec/budget.ts';
+import { resolverLimits } from '../../../core/resolver/limits.ts';
 import { domainName, endpoint, endpoints, fromLimits, z } from '../../../core/config/schema.ts';
 
 const limits = {
@@ -41,6 +43,18 @@ plugins:
     limits: { idle-time: 2m }
 `;
 
+const local = `resolver:
+  servers: ["tls://192.0.2.53:8853#dns.example.com", "tls://192.0.2.54#dns.example.net"]
+  ca: ca.pem
+  timeout: 5s
+  trust-anchors: root.key
+  negative-trust-anchors: [{ name: broken.example, until: 2026-12-01 }]
+  stale-max: 1h
+  prefetch: false
+  limits: { questions: 32 }
+dane: { roots: /etc/ssl/roots.pem }
+`;
+
 function load(text: string) {
   return checkConfig(YamlDocument.parse(text, 'danced.yaml'), plugins).config;
 }
@@ -73,7 +87,52 @@ describe('the configuration', () => {
       ],
       timeoutMs: 3000,
     });
+    expect(config.dane).to.deep.equal({});
     expect(config.observe).to.deep.equal({ level: 'info', format: 'json' });
+  });
+
+  it('validates by itself unless it is told that a resolver does', () => {
+    const { resolver } = load(having('  validation: trust-ad\n', ''));
+    expect(resolver).to.deep.include({
+      validation: 'local',
+      trustAnchors: 'builtin',
+      negativeTrustAnchors: [],
+      staleMaxMs: 0,
+      prefetch: true,
+      timeoutMs: 3000,
+    });
+    expect(resolver).not.to.have.property('ca');
+    expect(resolver).to.have.property('limits').that.includes({ 'failed-signatures': 4, 'keys-per-tag': 2 });
+  });
+
+  it('has one name for each limit of validation and of the resolver', () => {
+    const both = Object.keys(validationLimits).filter((name) => Object.hasOwn(resolverLimits, name));
+    expect(both).to.deep.equal([]);
+  });
+
+  it('takes everything that validation of its own can be told', () => {
+    const text = having('resolver:\n  servers: [127.0.0.1, "[::1]:5353"]\n  validation: trust-ad\n', local);
+    const { config } = checkConfig(YamlDocument.parse(text, '/etc/danced/danced.yaml'), plugins);
+    const { resolver } = config;
+    if (resolver.validation !== 'local') throw new Error(resolver.validation);
+    const { limits: bounds, negativeTrustAnchors, ...rest } = resolver;
+    expect(rest).to.deep.equal({
+      validation: 'local',
+      servers: [
+        { address: '192.0.2.53', port: 8853, tls: { name: 'dns.example.com' } },
+        { address: '192.0.2.54', port: 853, tls: { name: 'dns.example.net' } },
+      ],
+      ca: '/etc/danced/ca.pem',
+      trustAnchors: '/etc/danced/root.key',
+      staleMaxMs: 3_600_000,
+      prefetch: false,
+      timeoutMs: 5000,
+    });
+    expect(bounds.questions).to.equal(32);
+    expect(negativeTrustAnchors.map(({ name, untilMs }) => [name.toString(), untilMs])).to.deep.equal([
+      ['broken.example', Date.UTC(2026, 11, 1)],
+    ]);
+    expect(config.dane).to.deep.equal({ roots: '/etc/ssl/roots.pem' });
   });
 
   it('takes relative paths from the folder of the file', () => {
@@ -148,9 +207,7 @@ describe('the configuration', () => {
       {
         what: 'a missing part',
         text: having('resolver:\n  servers: [127.0.0.1, "[::1]:5353"]\n  validation: trust-ad\n', ''),
-        says: [
-          'danced.yaml:1:1: resolver: missing; for example: resolver: { validation: trust-ad, servers: [127.0.0.1] }',
-        ],
+        says: ['danced.yaml:1:1: resolver: missing; for example: resolver: { servers: [127.0.0.1] }'],
       },
       {
         what: 'a key without a value',
@@ -205,10 +262,88 @@ describe('the configuration', () => {
         ],
       },
       {
-        what: 'validation that this version does not have',
-        text: having('trust-ad', 'local'),
+        what: 'an unknown way of validation',
+        text: having('trust-ad', 'trust-me'),
+        says: ['danced.yaml:7:15: resolver.validation: is the text "trust-me"; did you mean trust-ad?'],
+      },
+      {
+        what: 'TLS to a resolver whose AD bit is believed, which is on this machine',
+        text: having('"[::1]:5353"', '"tls://127.0.0.1#dns.example"'),
         says: [
-          'danced.yaml:7:15: resolver.validation: validation by danced itself is not in this version; write trust-ad',
+          'danced.yaml:6:24: resolver.servers[1]: "tls://127.0.0.1#dns.example" is for validation: local; with trust-ad the resolver is on this machine; for example: - 127.0.0.1:53',
+        ],
+      },
+      {
+        what: 'keys that count only when danced validates by itself',
+        text: having(
+          '  validation: trust-ad',
+          '  validation: trust-ad\n  trust-anchors: builtin\n  stale-max: 0s',
+        ),
+        says: [
+          'danced.yaml:8:3: resolver.trust-anchors: has no effect with trust-ad; take it out, or write validation: local',
+          'danced.yaml:9:3: resolver.stale-max: has no effect with trust-ad; take it out, or write validation: local',
+        ],
+      },
+      {
+        what: 'a server over TLS without its name [RFC8310-5]',
+        text: having('[127.0.0.1, "[::1]:5353"]\n  validation: trust-ad', '["tls://192.0.2.53"]'),
+        says: [
+          'danced.yaml:6:13: resolver.servers[0]: "tls://192.0.2.53" has no name after #: without it nobody knows whether the right server answers; for example: - 127.0.0.1:53',
+        ],
+      },
+      {
+        what: 'servers with and without TLS [RFC8310-5.1]',
+        text: having(
+          '[127.0.0.1, "[::1]:5353"]\n  validation: trust-ad',
+          '[192.0.2.53, "tls://192.0.2.53#dns.example"]',
+        ),
+        says: [
+          'danced.yaml:6:25: resolver.servers[1]: is asked over TLS, and the first one in clear: whoever disturbs TLS could read every question; write all with tls://, or none',
+        ],
+      },
+      {
+        what: 'authorities for TLS that nobody is asked over',
+        text: having('  validation: trust-ad', '  ca: ca.pem'),
+        says: [
+          'danced.yaml:7:3: resolver.ca: no server is asked over TLS; take it out, or write a server as: tls://ADDRESS#NAME',
+        ],
+      },
+      {
+        what: 'a negative trust anchor without an end [RFC7646-2]',
+        text: having('  validation: trust-ad', '  negative-trust-anchors: [{ name: a.example }]'),
+        says: [
+          'danced.yaml:7:28: resolver.negative-trust-anchors[0].until: missing; for example: until: 2026-12-01',
+        ],
+      },
+      {
+        what: 'an end of a negative trust anchor that no calendar has',
+        text: having(
+          '  validation: trust-ad',
+          '  negative-trust-anchors: [{ name: a.example, until: 2026-02-30 }]',
+        ),
+        says: [
+          'danced.yaml:7:54: resolver.negative-trust-anchors[0].until: "2026-02-30" is not a date, with or without a time; for example: until: 2026-12-01',
+        ],
+      },
+      {
+        what: 'yes where true belongs',
+        text: having('  validation: trust-ad', '  prefetch: yes'),
+        says: [
+          'danced.yaml:7:13: resolver.prefetch: is the text "yes", not true or false; write true or false',
+        ],
+      },
+      {
+        what: 'records that are to be used for longer than three days after their time',
+        text: having('  validation: trust-ad', '  stale-max: 73h'),
+        says: [
+          'danced.yaml:7:14: resolver.stale-max: "73h" is not from 0s to 72h; for example: stale-max: 0s',
+        ],
+      },
+      {
+        what: 'a limit of validation out of range',
+        text: having('  validation: trust-ad', '  limits: { failed-signatures: 1000 }'),
+        says: [
+          'danced.yaml:7:32: resolver.limits.failed-signatures: is the number 1000, which is too large; write a number from 1 to 100',
         ],
       },
       {

@@ -128,7 +128,7 @@ describe('reading a configuration file', () => {
 
   it('that is a directory', () => {
     const error = errorOf(() => YamlDocument.read(folder));
-    expect(error.message).to.equal(`${folder}:1:1: is not a file; give the path of a YAML file`);
+    expect(error.message).to.equal(`${folder}:1:1: is not a file; give the path of a text file`);
   });
 
   it('that is not UTF-8', () => {
