@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { violations } from './architecture/rules.ts';
 import { parseSource, readSources } from './architecture/source-file.ts';
 
-const folders = ['core', 'plugins', 'cli', 'lab', 'examples'];
+const folders = ['core', 'plugins', 'cli', 'lab', 'examples', 'bench'];
 
 describe('the architecture', () => {
   const sources = readSources(folders);
