@@ -35,6 +35,7 @@ const identityMends: Record<NoIdentityReason, string> = {
   'lookup-failed': 'See that the resolver runs and answers in time; `detail` says what it did.',
   'no-usable-record':
     'Publish a record of usage DANE-EE (3), as `danced tlsa` prints it. Usages PKIX-TA and PKIX-EE count only where the gate has `dane: { roots: FILE }`.',
+  'weak-key': 'Give the client a new key, as `danced keygen` makes it, and publish its record.',
   'key-mismatch':
     'Publish the record of the key that the client has now. While a key is changed, publish both (RFC 7671 section 8.1).',
   'name-mismatch':

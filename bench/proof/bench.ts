@@ -41,7 +41,7 @@ export async function benchProof(rounds: number, say: (words: string) => void): 
         identitySeen.push(await ours.identityMicroseconds());
         say(`round ${String(round)}: ${describe(oursSeen.at(-1))}; Unbound ${describe(theirsSeen.at(-1))}`);
       }
-      const memory = { ours: await ours.rssMib(world.flatNames), unbound: await unboundMemory(bed, world) };
+      const memory = { ours: await ourMemory(world), unbound: await unboundMemory(bed, world) };
       return rows(oursSeen, theirsSeen, identitySeen, memory);
     } finally {
       await ours.stop();
@@ -111,6 +111,16 @@ async function unboundRound(bed: TestBed, world: World): Promise<Round> {
     coldMs: (cold - begun) / world.deepNames.length,
     validationsPerCpuSecond: (names.length * 1000) / (warm - cold),
   };
+}
+
+/** A fresh process here too: what the rounds before have left behind is not the cache's. */
+async function ourMemory(world: World): Promise<number> {
+  const ours = await Ours.start(world);
+  try {
+    return await ours.rssMib(world.flatNames);
+  } finally {
+    await ours.stop();
+  }
 }
 
 async function unboundMemory(bed: TestBed, world: World): Promise<number> {

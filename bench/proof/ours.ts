@@ -24,9 +24,7 @@ export class Ours {
   }
 
   static async start(world: World): Promise<Ours> {
-    const child = fork(fileURLToPath(new URL('./ours-process.ts', import.meta.url)), {
-      execArgv: ['--expose-gc'],
-    });
+    const child = fork(fileURLToPath(new URL('./ours-process.ts', import.meta.url)));
     await once(child, 'message');
     spawnSync('taskset', ['-a', '-p', '-c', String(serverCpu), String(child.pid)]);
     return new Ours(child, world);

@@ -10,6 +10,7 @@ import type { Name } from '../dns/name.ts';
 import type { Tlsa } from '../dns/rdata.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { Purpose } from '../pki/path-checks.ts';
+import { rsaKeyLimits, weakRsaBits } from '../pki/public-key.ts';
 import { matchChain } from './chain.ts';
 import { associationData, describeTlsa } from './tlsa.ts';
 import type { PeerCredentials } from './types.ts';
@@ -28,7 +29,13 @@ export interface MatchContext {
 }
 
 export type MatchFault =
-  'no-tlsa' | 'no-usable-record' | 'key-mismatch' | 'name-mismatch' | 'path-invalid' | 'work-limit';
+  | 'no-tlsa'
+  | 'no-usable-record'
+  | 'weak-key'
+  | 'key-mismatch'
+  | 'name-mismatch'
+  | 'path-invalid'
+  | 'work-limit';
 
 export type MatchResult =
   | {
@@ -60,6 +67,12 @@ export function matchTlsa(
   const { usable, unusable } = sortRecords(records.slice(0, maximumTlsaRecords), means);
   if (usable.length === 0) {
     return { matched: false, reason: 'no-usable-record', detail: `unusable: ${list(unusable)}` };
+  }
+  // RFC 6698 section 4.1: what is too weak by the policy here counts for nothing. A key that others can compute proves nobody.
+  const weakBits = weakRsaBits(peer.subjectPublicKeyInfo);
+  if (weakBits !== undefined) {
+    const detail = `an RSA key of ${String(weakBits)} bits, where ${String(rsaKeyLimits.leastBits)} are the least`;
+    return { matched: false, reason: 'weak-key', detail };
   }
   // RFC 7671 section 5.1: with DANE-EE neither name nor dates nor issuer count, so it is asked first.
   const own = usable.find((record) => record.usage === Usage.daneEe && isAbout(record, peer));

@@ -46,6 +46,7 @@ export const noIdentityReasons = {
   bogus: 'DNSSEC validation of the TLSA record failed',
   'lookup-failed': 'the TLSA record could not be looked up',
   'no-usable-record': 'no TLSA record of the name is of a kind that can be used here',
+  'weak-key': 'the key of the client is so short that others may have it too',
   'key-mismatch': 'the key of the certificate is not the one that the TLSA record publishes',
   'name-mismatch':
     'the certificate is not for the claimed name, as records of the usages PKIX-TA, PKIX-EE and DANE-TA demand',

@@ -69,21 +69,52 @@ export function readPublicKey(subjectPublicKeyInfo: Buffer): PublicKey | undefin
   }
 }
 
-function readOutline(der: Buffer): KeyOutline | undefined {
+/**
+ * Bits of an RSA key that has fewer than `rsaKeyLimits.leastBits`, so that others than its owner may have the private one;
+ * undefined for all other keys, those among them that cannot be read.
+ */
+export function weakRsaBits(subjectPublicKeyInfo: Buffer): number | undefined {
   try {
-    const whole = new DerReader(der);
-    const sequence = whole.enter(DerTag.sequence, 'subjectPublicKeyInfo');
-    whole.finish('the public key');
-    const algorithm = sequence.enter(DerTag.sequence, 'algorithm');
-    const identifier = algorithm.content(DerTag.objectIdentifier, 'algorithm').toString('hex');
-    const bits = sequence.content(DerTag.bitString, 'public key');
-    sequence.finish('the public key');
-    // The first octet says how many bits of the last are not of the string; keys are whole octets.
-    return bits[0] === 0 ? outlineOf(identifier, algorithm, bits.subarray(1)) : undefined;
+    const { identifier, key } = openKey(subjectPublicKeyInfo);
+    if (identifier !== rsaEncryption && identifier !== rsassaPss) return undefined;
+    const bits = bitLength(readRsaKey(key).modulus);
+    return bits < rsaKeyLimits.leastBits ? bits : undefined;
   } catch (error) {
     if (error instanceof CertificateFormatError) return undefined;
     throw error;
   }
+}
+
+function readOutline(der: Buffer): KeyOutline | undefined {
+  try {
+    const { identifier, parameters, key } = openKey(der);
+    return outlineOf(identifier, parameters, key);
+  } catch (error) {
+    if (error instanceof CertificateFormatError) return undefined;
+    throw error;
+  }
+}
+
+interface OpenedKey {
+  /** Object identifier of the algorithm, in hex. */
+  readonly identifier: string;
+  /** What follows it. */
+  readonly parameters: DerReader;
+  readonly key: Buffer;
+}
+
+/** Throws CertificateFormatError. */
+function openKey(der: Buffer): OpenedKey {
+  const whole = new DerReader(der);
+  const sequence = whole.enter(DerTag.sequence, 'subjectPublicKeyInfo');
+  whole.finish('the public key');
+  const parameters = sequence.enter(DerTag.sequence, 'algorithm');
+  const identifier = parameters.content(DerTag.objectIdentifier, 'algorithm').toString('hex');
+  const bits = sequence.content(DerTag.bitString, 'public key');
+  sequence.finish('the public key');
+  // The first octet says how many bits of the last are not of the string; keys are whole octets.
+  if (bits[0] !== 0) throw new CertificateFormatError('a public key that is not of whole octets');
+  return { identifier, parameters, key: bits.subarray(1) };
 }
 
 function outlineOf(identifier: string, parameters: DerReader, key: Buffer): KeyOutline | undefined {
@@ -105,13 +136,18 @@ function outlineOf(identifier: string, parameters: DerReader, key: Buffer): KeyO
 }
 
 /** RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }, RFC 8017 appendix A.1.1. */
-function rsaOutline(kind: KeyKind, key: Buffer): KeyOutline | undefined {
+function readRsaKey(key: Buffer): { readonly modulus: Buffer; readonly exponent: Buffer } {
   const whole = new DerReader(key);
   const sequence = whole.enter(DerTag.sequence, 'RSA public key');
   whole.finish('the RSA public key');
   const modulus = sequence.unsigned('modulus');
   const exponent = sequence.unsigned('exponent');
   sequence.finish('the RSA public key');
+  return { modulus, exponent };
+}
+
+function rsaOutline(kind: KeyKind, key: Buffer): KeyOutline | undefined {
+  const { modulus, exponent } = readRsaKey(key);
   const bits = bitLength(modulus);
   const exponentBits = bitLength(exponent);
   const isSound =

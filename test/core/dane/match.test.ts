@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import { matchTlsa, maximumTlsaRecords, type MatchResult } from '../../../core/dane/match.ts';
 import { associationData } from '../../../core/dane/tlsa.ts';
@@ -50,6 +51,18 @@ describe('matchTlsa', () => {
       expect(result).to.include({ matched: false, reason: 'key-mismatch' });
     });
   }
+
+  it('takes no RSA key that others can compute, whatever record is about it [RFC6698-4.1]', () => {
+    const bits = (modulusLength: number): MatchResult => {
+      const { publicKey } = generateKeyPairSync('rsa', { modulusLength });
+      const subjectPublicKeyInfo = publicKey.export({ format: 'der', type: 'spki' });
+      const peer = { subjectPublicKeyInfo, dnsNames: [], chain: [] };
+      return match([rdata(3, 1, 1, associationData(peer, 1, 1))], peer);
+    };
+    expect(bits(1024)).to.deep.include({ matched: false, reason: 'weak-key' });
+    expect(bits(2040)).to.deep.include({ matched: false, reason: 'weak-key' });
+    expect(bits(2048)).to.include({ matched: true });
+  });
 
   const unusable: [string, () => Buffer, words: string][] = [
     ['usage PKIX-TA without roots', () => tlsaOf(client, { usage: 0 }), 'set dane.roots'],

@@ -6,19 +6,31 @@ export interface UnboundOptions {
   readonly anchor: string;
   /** Where each zone is served. */
   readonly zones: readonly { readonly name: string; readonly address: string; readonly port: number }[];
+  /** PEM of the certificate and the key with which it serves DNS over TLS, on another port. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 export interface Resolver {
   readonly program: RunningProgram;
   readonly address: string;
   readonly port: number;
+  /** Of DNS over TLS; 0 without. */
+  readonly tlsPort: number;
 }
 
 /** Starts Unbound on 127.0.0.1. Answers are not kept for long, so that a withdrawn record is soon seen to be gone. */
-export async function startUnbound(bed: TestBed, { anchor, zones }: UnboundOptions): Promise<Resolver> {
+export async function startUnbound(bed: TestBed, { anchor, zones, tls }: UnboundOptions): Promise<Resolver> {
   const port = await freePort();
   const name = `unbound-${port}`;
   const folder = bed.folder(name);
+  const tlsPort = tls ? await freePort() : 0;
+  const tlsLines = tls
+    ? `  interface: 127.0.0.1@${tlsPort}
+  tls-port: ${tlsPort}
+  tls-service-pem: "${bed.write(`${name}/certificate.pem`, tls.certificate)}"
+  tls-service-key: "${bed.write(`${name}/key.pem`, tls.key, 0o600)}"
+`
+    : '';
   const stubs = zones.map(
     (zone) =>
       `stub-zone:\n  name: "${zone.name}"\n  stub-addr: ${zone.address}@${zone.port}\n  stub-no-cache: yes\n`,
@@ -47,11 +59,12 @@ export async function startUnbound(bed: TestBed, { anchor, zones }: UnboundOptio
   cache-max-negative-ttl: 1
   val-bogus-ttl: 1
   ede: yes
-remote-control:
+${tlsLines}remote-control:
   control-enable: no
 ${stubs.join('')}`,
   );
   const program = bed.start(pathOf('unbound'), ['-d', '-c', config]);
   await program.waitForPort(port);
-  return { program, address: '127.0.0.1', port };
+  if (tls) await program.waitForPort(tlsPort);
+  return { program, address: '127.0.0.1', port, tlsPort };
 }
