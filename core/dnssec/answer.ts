@@ -45,6 +45,7 @@ function* judge(answer: Answer, context: LookupContext): Finding<Hop> {
   const negative = anchors.negativeFor(base, nowMs);
   if (negative !== undefined) return makeHop(answer, content, switchedOff(negative), nowMs);
   if (anchor === undefined) {
+    // RFC 4033 section 5: nothing says whether this part of the tree ought to be signed.
     const detail = `no trust anchor is at ${base.toString()} or above it`;
     return makeHop(answer, content, { status: 'indeterminate', reason: 'no-anchor', detail }, nowMs);
   }
@@ -80,12 +81,18 @@ function* judgeRrset(
   anchor: TrustAnchor,
   context: LookupContext,
 ): Finding<Judged> {
-  const place = yield* placeOf([rrset], lowestApex(rrset), anchor, context);
+  // RFC 4035 section 2.4: an alias given for a DS record is the parent's as well; the child has no say in either.
+  const base = rrset.type === RrType.DNAME ? rrset.name : lowestApex(answer.inquiry);
+  const place = yield* placeOf([rrset], base, anchor, context);
   if (place.kind !== 'secure') return place;
   const { trust } = place;
   const evidence = verifyInZone(rrset, answer, trust, context);
-  if (!evidence.ok) return bogus(whyUnsigned(evidence, answer, trust), trust);
-  // RFC 6672 section 2.4 leaves wildcard DNAMEs undefined: what one means differs from server to server.
+  // RFC 4035 section 5.5: what no signature proves in a secure zone is not given out.
+  if (!evidence.ok) {
+    const fault = bogus(whyUnsigned(evidence, answer, trust), trust);
+    return yield* unlessInsecure(fault, base, anchor, context);
+  }
+  // RFC 6672 section 3.3 discourages DNAMEs at wildcards: what one means differs from server to server.
   if (evidence.wildcard !== undefined && rrset.type === RrType.DNAME) {
     return bogus({ reason: 'bad-answer', detail: evidence.detail }, trust);
   }
@@ -107,7 +114,7 @@ function* judgeAbsence(
   if (absence.kind === 'bogus') {
     const { reason, detail } = whyUnsigned(fault ?? absence, answer, trust);
     const words = `${trust.zone.toString()} does not prove that there is no ${describe(inquiry)}: ${detail}`;
-    return bogus({ reason, detail: words }, trust);
+    return yield* unlessInsecure(bogus({ reason, detail: words }, trust), base, anchor, context);
   }
   const { kind: status, detail, rcode } = absence;
   const reason = absence.kind === 'secure' ? 'denied' : absence.reason;
@@ -123,6 +130,20 @@ function* judgeAbsence(
       ...(rcode === undefined ? {} : { rcode }),
     },
   };
+}
+
+/**
+ * RFC 4033 section 5: what is below an unsigned delegation is insecure, whatever else is said of it. That a zone above
+ * it signs an answer without having a say there (RFC 6840 section 4.1) makes it no worse.
+ */
+function* unlessInsecure(
+  fault: Judged,
+  base: Name,
+  anchor: TrustAnchor,
+  context: LookupContext,
+): Finding<Judged> {
+  const enclosing = byZone(yield* trustEnclosing(base, anchor, context));
+  return enclosing.kind === 'given' ? enclosing : fault;
 }
 
 /** Where RRsets are from: a secure zone, whose keys must now prove them; or all there is to say about them already. */

@@ -59,6 +59,7 @@ export function negativeTtl(answer: Answer): number | undefined {
   return minimum === undefined ? undefined : Math.min(soa.ttl, minimum);
 }
 
+/** RFC 6672 section 2.3: names below the owner are redirected, not the owner itself. */
 function lowestDname({ inquiry, answers }: Answer, top: Name): SignedRrset | undefined {
   return answers
     .filter(({ name, type }) => type === RrType.DNAME && inquiry.name.isBelow(name) && name.isAtOrBelow(top))

@@ -6,6 +6,7 @@
 import { RrType } from '../dns/constants.ts';
 import type { Name } from '../dns/name.ts';
 import type { TrustAnchor } from './anchors.ts';
+import { contentOf } from './content.ts';
 import { proveNoDs } from './denial.ts';
 import { verifyDenial, verifyInZone } from './evidence.ts';
 import { ask, isFault, isUnsigned } from './inquiry.ts';
@@ -57,14 +58,19 @@ export function* crossInto(answer: Answer, parent: ZoneTrust, context: LookupCon
   const { inquiry, server } = answer;
   const zone = inquiry.name;
   const place: Place = { zone, isAnchor: false, parent, server };
-  const ds = findRrset(answer.answers, zone, RrType.DS);
-  if (ds !== undefined) return { kind: 'zone', trust: yield* enterByDs(place, ds, answer, parent, context) };
-  const alias = answer.answers.find(
-    ({ name, type }) =>
-      (type === RrType.CNAME && name.equals(zone)) || (type === RrType.DNAME && zone.isBelow(name)),
-  );
-  if (alias !== undefined) return crossAlias(place, alias, answer, parent, context);
-  return crossDenial(place, answer, parent, context);
+  const content = contentOf(answer, parent.zone);
+  switch (content.kind) {
+    case 'data':
+      return { kind: 'zone', trust: yield* enterByDs(place, content.rrset, answer, parent, context) };
+    case 'alias':
+      return crossAlias(place, content.rrset, answer, parent, context);
+    case 'broken': {
+      const { detail } = content;
+      return { kind: 'zone', trust: failed(place, { status: 'bogus', reason: 'bad-answer', detail }) };
+    }
+    case 'none':
+      return crossDenial(place, answer, parent, context);
+  }
 }
 
 /** Where the trust that is being made belongs. */

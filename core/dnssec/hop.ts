@@ -48,6 +48,7 @@ export function makeHop(answer: Answer, content: Content, judgement: Judgement, 
   const { inquiry, server } = answer;
   const { name, type } = inquiry;
   const { status, reason, detail, trust } = judgement;
+  // RFC 4035 section 5.3.3, and for an absence RFC 9077 section 3: the lesser of what came and what was proved.
   const ttlSeconds = Math.min(ttlOf(answer, content, judgement), judgement.ttlSeconds ?? Infinity);
   const ttlEndMs = nowMs + ttlSeconds * 1000;
   const { signedUntilMs = ttlEndMs } = judgement;

@@ -4,7 +4,7 @@
  *
  * Limitations: that the answer repeats ID and question is checked where it is received (core/resolver).
  */
-import { EdnsOptionCode, Rcode, rcodeName, RrClass, RrType, rrTypeName } from '../dns/constants.ts';
+import { EdnsOptionCode, Rcode, rcodeName, RrType, rrTypeName } from '../dns/constants.ts';
 import { parseExtendedError } from '../dns/edns.ts';
 import type { EdnsOption } from '../dns/edns.ts';
 import type { Message, ResourceRecord } from '../dns/message.ts';
@@ -101,7 +101,6 @@ export function isUnsigned({ message }: Answer): boolean {
 
 /** An answer may hold thousands of records that nobody asked for; the cheap comparison comes first. */
 function matters(record: ResourceRecord, name: Name): boolean {
-  if (record.class !== RrClass.IN) return false;
   if (record.name.wire.length === name.wire.length) return record.name.equals(name);
   const isDname =
     record.type === RrType.DNAME ||

@@ -8,7 +8,7 @@
  *
  * Limitations: class IN. Nothing is synthesized from denials of other names (RFC 8198).
  */
-import { Rcode, RrType } from '../dns/constants.ts';
+import { RrType } from '../dns/constants.ts';
 import type { Name } from '../dns/name.ts';
 import type { TrustAnchors } from './anchors.ts';
 import { findHop } from './answer.ts';
@@ -86,15 +86,14 @@ function conclude({ name, type }: Inquiry, hops: readonly Hop[]): Verdict {
   const { status } = weak;
   // The reason for what is said in the end, unless something on the way is weaker.
   const decisive = status === last.status ? last : weak;
-  const isGiven = status !== 'bogus';
   return {
     name,
     type,
     status,
     reason: decisive.reason,
     detail: advise(decisive),
-    rcode: isGiven ? last.rcode : Rcode.SERVFAIL,
-    records: isGiven ? last.records : [],
+    rcode: last.rcode,
+    records: last.records,
     aliases: hops.slice(1).map((hop) => hop.name),
     steps: explain(hops),
     expiresMs: Math.min(...hops.map(({ expiresMs }) => expiresMs)),

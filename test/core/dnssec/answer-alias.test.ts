@@ -95,7 +95,21 @@ describe('an alias in an answer', () => {
     );
   });
 
-  it('follows no DNAME that comes from a wildcard [RFC6672-2.4]', () => {
+  it('follows no DNAME from its own owner [RFC6672-2.3]', () => {
+    const answers = internet.signer('z').records('d.z', RrType.DNAME);
+    expect(lied('TLSA d.z', (truth) => saying(truth, { answers }))).to.equal('bogus denial-missing 2 0');
+  });
+
+  it('follows a signed CNAME, whatever DNAME is beside it', () => {
+    expect(
+      lied('TLSA c.z', (truth) => ({
+        ...truth,
+        answers: [...parseRecords('z. DNAME plain.'), ...truth.answers],
+      })),
+    ).to.equal('secure signed 0 1');
+  });
+
+  it('follows no DNAME that comes from a wildcard [RFC6672-3.3]', () => {
     const signer = internet.signer('z');
     const answers = signer.expanded('*.dw.z', 'y.dw.z', RrType.DNAME);
     const authorities = signer.denial('y.dw.z');
@@ -118,6 +132,8 @@ describe('an alias in an answer', () => {
   });
 
   it('stays insecure after an insecure alias, wherever it leads', () => {
+    const lie = lieAbout('TLSA _xfr.other', () => ({ failure: 'nobody answers' }));
+    expect(judge('TLSA back.plain', { lie }).result).to.equal('indeterminate no-answer 2 0');
     expect(judge('TLSA back.plain').result).to.equal('insecure no-ds 0 1');
   });
 });

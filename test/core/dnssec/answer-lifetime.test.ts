@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { RrType } from '../../../core/dns/constants.ts';
 import { Name } from '../../../core/dns/name.ts';
+import { parseRecords } from '../../../core/dns/record-text.ts';
 import { startOfTimeMs } from '../../support/signed-internet.ts';
 import { lieAbout, runLookup } from '../../support/validated-lookup.ts';
 import type { LookupOptions } from '../../support/validated-lookup.ts';
@@ -55,6 +56,11 @@ describe('how long an answer holds', () => {
   it('is, for an absence, the SOA minimum if that is less [RFC2308-5] [RFC9077-3]', () => {
     expect(secondsOf('A _xfr.z')).to.equal(300);
     expect(secondsOf('TLSA nowhere.z3')).to.equal(300);
+    const alien = lieAbout('A _xfr.z', (truth) => ({
+      ...truth,
+      authorities: [...parseRecords('other. 1 SOA a. b. 1 2 3 4 1'), ...truth.authorities],
+    }));
+    expect(secondsOf('A _xfr.z', { lie: alien })).to.equal(300);
     const lie = lieAbout('A _xfr.z', (truth) => ({
       ...truth,
       authorities: truth.authorities.filter(
@@ -66,5 +72,10 @@ describe('how long an answer holds', () => {
 
   it('is the least of all hops', () => {
     expect(secondsOf('TLSA gone.z')).to.equal(300);
+    expect(secondsOf('TLSA short.z')).to.equal(60);
+    const { verdict } = judge('TLSA brief.z');
+    expect(verdict.status).to.equal('secure');
+    expect(verdict.signedUntilMs).to.equal(startOfTimeMs + 90_000);
+    expect(judge('TLSA back.brief').verdict.signedUntilMs).to.equal(startOfTimeMs + 90_000);
   });
 });

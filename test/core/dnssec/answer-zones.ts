@@ -1,5 +1,5 @@
 /** A small Internet whose zones have everything that an answer can be made of, for tests. */
-import { SignedInternet } from '../../support/signed-internet.ts';
+import { ordinaryPeriod, SignedInternet, startOfTimeMs } from '../../support/signed-internet.ts';
 import { trueTlsa } from './lies.ts';
 
 /** A label as long as it may be. */
@@ -9,6 +9,7 @@ _xfr TLSA ${trueTlsa}
 _xfr 600 TXT "two"
 *.w TLSA ${trueTlsa}
 b.w TXT "closer"
+!.w TXT "before the asterisk"
 *.cw CNAME _xfr
 ent.deep TXT "below an empty non-terminal"
 c CNAME _xfr
@@ -18,6 +19,8 @@ gone CNAME nowhere
 d DNAME other.
 long DNAME ${long}.${long}.${long}.other.
 *.dw DNAME other.
+short 60 CNAME _xfr
+brief CNAME _xfr.brief.
 zero 0 TLSA ${trueTlsa}
 \\000\\255\\046b TLSA ${trueTlsa}
 `;
@@ -29,6 +32,10 @@ export const internet = new SignedInternet({
   z51: { records: zoneText, denial: { iterations: 51 } },
   oo: { records: `*.w TLSA ${trueTlsa}`, denial: { optOut: true } },
   other: { records: `_xfr TLSA ${trueTlsa}\n_xfr.sub TLSA ${trueTlsa}\n@ TLSA ${trueTlsa}` },
+  brief: {
+    period: { inception: ordinaryPeriod.inception, expiration: startOfTimeMs / 1000 + 90 },
+    records: `_xfr TLSA ${trueTlsa}\nback CNAME _xfr.other.`,
+  },
   plain: {
     keys: 'unsigned',
     records: `_xfr TLSA ${trueTlsa}\nback CNAME _xfr.other.\ntwo CNAME a.\ntwo CNAME b.`,

@@ -155,6 +155,29 @@ describe('the answer to one question', () => {
     });
   }
 
+  describe('where NSEC proves absence', () => {
+    it('takes no denial by the record of a wildcard under another name [RFC4035-5.3.4]', () => {
+      const signer = internet.signer('z');
+      const authorities = signer.expanded('*.w.z', '!.w.z', RrType.NSEC);
+      const result = lied('TXT !.w.z', (truth) => saying(truth, { authorities }));
+      expect(result).to.match(/^bogus denial-/);
+    });
+
+    it('names what is missing of the proof that was claimed', () => {
+      const wildcard = internet.signer('z').denial('*.z');
+      const without = (rcode: number) => (truth: Message) =>
+        saying(truth, {
+          rcode,
+          authorities: truth.authorities.filter(({ name }) => !name.equals(wildcard[0]!.name)),
+        });
+      const question = 'TLSA nowhere.z';
+      const words = (rcode: number) =>
+        judge(question, { lie: lieAbout(question, without(rcode)) }).verdict.detail;
+      expect(words(3)).to.contain('shows that *.z does not exist');
+      expect(words(0)).to.contain('is about the wildcard *.z');
+    });
+  });
+
   describe('where NSEC3 proves less than absence', () => {
     it('calls a denial in an opt-out span insecure [RFC5155-9.2]', () => {
       expect(judge('TLSA nowhere.oo').result).to.equal('insecure opt-out 3 0');
@@ -248,6 +271,9 @@ describe('the answer to one question', () => {
     it('is indeterminate where nobody answers, or only a part comes', () => {
       const fails = judge('TLSA _xfr.z', { lie: () => ({ failure: 'no server is left' }) });
       expect(fails.result).to.equal('indeterminate no-answer 2 0');
+      const dname = internet.signer('z').records('d.z', RrType.DNAME);
+      const broken = (truth: Message) => saying(truth, { rcode: Rcode.SERVFAIL, answers: dname });
+      expect(lied('TLSA _xfr.d.z', broken)).to.equal('indeterminate servfail 2 0');
       expect(fails.verdict.detail).to.contain('no server is left');
       expect(lied('TLSA _xfr.z', (truth) => ({ ...truth, header: { ...truth.header, tc: true } }))).to.equal(
         'indeterminate no-answer 2 0',

@@ -109,6 +109,7 @@ describe('a validated lookup', () => {
     const cases: [limits: Partial<ValidationLimits>, words: string][] = [
       [{ signatures: 5 }, 'signatures'],
       [{ questions: 5 }, 'questions'],
+      [{ records: 10 }, 'records'],
     ];
     for (const [limits, words] of cases) {
       const budget = limited(limits);

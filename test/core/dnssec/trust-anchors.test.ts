@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Name } from '../../../core/dns/name.ts';
 import { parseRecords } from '../../../core/dns/record-text.ts';
+import { PlainMemory } from '../../../core/dnssec/lookup.ts';
 import { TrustAnchors } from '../../../core/dnssec/anchors.ts';
 import { startOfTimeMs } from '../../support/signed-internet.ts';
 import { SigningKey } from '../../support/signing-key.ts';
@@ -47,6 +48,15 @@ describe('the chain of trust, from one anchor or another', () => {
       expect(said(parseRecords(`plain.example. DNAME evil.example.\n${cname}`))).to.equal(
         'bogus no-signature',
       );
+    });
+
+    it('is not led astray by what it remembers of a zone above the closest anchor', () => {
+      const memory = new PlainMemory();
+      expect(judge('TLSA _xfr.plain.example', { anchors: both, memory }).result).to.equal('insecure no-ds');
+      const question = 'TLSA _xfr.island.plain.example';
+      const answers = parseRecords(`_xfr.island.plain.example. TLSA ${falseTlsa}`);
+      const lie = lieAbout(question, (truth) => saying(truth, { answers }));
+      expect(judge(question, { anchors: both, memory, lie }).result).to.equal('bogus no-signature');
     });
 
     it('judges the DS records of an anchor by the zone above it', () => {

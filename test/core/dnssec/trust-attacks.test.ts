@@ -119,6 +119,20 @@ describe('the chain of trust, against whoever answers', () => {
     }
   });
 
+  it('takes no alias in the place of DS records from the zone itself [RFC4035-2.4]', () => {
+    const [key] = internet.keys.get('ns2.example')!;
+    const answers = forged('ns2.example. CNAME _xfr.ns2.example.', key!, 'ns2.example');
+    let told = 0;
+    // The truth afterwards, so that the keys of the zone can be had.
+    const { result } = judge('DS ns2.example', {
+      lie: lieAbout('DS ns2.example', (truth) => (told++ === 0 ? saying(truth, { answers }) : truth)),
+    });
+    expect(result).to.equal('bogus wrong-signer');
+    expect(lied('TLSA _xfr.ns2.example', 'DS ns2.example', (truth) => saying(truth, { answers }))).to.equal(
+      'bogus wrong-signer',
+    );
+  });
+
   it('takes no denial of the DS record that is about another delegation', () => {
     const authorities = internet.answer('plain.example', RrType.DS).authorities;
     expect(
@@ -153,6 +167,16 @@ describe('the chain of trust, against whoever answers', () => {
     });
     expect(result).to.equal('bogus no-signature');
     expect(asked.at(-1)).to.equal('DS _xfr.ns2.example');
+  });
+
+  it('asks for no zone below a DNAME [RFC6672-2.4]', () => {
+    const answers = parseRecords(`a.b.d.example. TLSA ${falseTlsa}`);
+    const { result, asked, verdict } = judge('TLSA a.b.d.example', {
+      lie: lieAbout('TLSA a.b.d.example', (truth) => saying(truth, { answers })),
+    });
+    expect(result).to.equal('bogus no-signature');
+    expect(asked.at(-1)).to.equal('DS b.d.example');
+    expect(verdict.steps.at(-1)!.name.toString()).to.equal('a.b.d.example');
   });
 
   it('knows that nothing can be below a name that does not exist', () => {
@@ -220,6 +244,23 @@ describe('the chain of trust, against whoever answers', () => {
     expect(result).to.equal('indeterminate no-answer');
     expect(verdict.steps.at(-1)).to.include({ kind: 'zone', status: 'indeterminate' });
     expect(verdict.detail).to.contain('ns2.example DNSKEY').and.contain('did not answer in time');
+  });
+
+  it('leaves a name insecure that is below an unsigned delegation, whatever the zone above signs [RFC4033-5]', () => {
+    const question = 'TLSA _xfr.plain.example';
+    const junk = forged(`_xfr.plain.example. TLSA ${falseTlsa}`, evilKey, 'example', {
+      keyTag: keyTagOf('example'),
+    });
+    expect(lied(question, question, (truth) => saying(truth, { answers: junk }))).to.equal('insecure no-ds');
+    const authorities = internet.signer('example').denial('plain.example');
+    expect(lied(question, question, (truth) => saying(truth, { rcode: 3, authorities }))).to.equal(
+      'insecure no-ds',
+    );
+    const inSigned = 'TLSA _xfr.ns2.example';
+    const above = internet.signer('example').denial('ns2.example');
+    expect(lied(inSigned, inSigned, (truth) => saying(truth, { rcode: 3, authorities: above }))).to.match(
+      /^bogus /,
+    );
   });
 
   it('finds a signature beside others that do not fit [RFC6840-5.4]', () => {

@@ -4,7 +4,7 @@ import { trueTlsa, falseTlsa } from './lies.ts';
 
 export const internet = new SignedInternet({
   '.': {},
-  example: { records: `*.w TLSA ${trueTlsa}` },
+  example: { records: `*.w TLSA ${trueTlsa}\nd DNAME ns2` },
   'ns2.example': { records: `_xfr TLSA ${trueTlsa}\na.b.c TLSA ${trueTlsa}` },
   'evil.example': { records: `_xfr TLSA ${falseTlsa}` },
   'plain.example': { keys: 'unsigned', records: `_xfr TLSA ${falseTlsa}` },

@@ -125,13 +125,42 @@ describe('the chain of trust', () => {
       expect(judge('TLSA _xfr.ns2.example', { memory }).result).to.equal('secure signed');
     });
 
+    it('remembers a zone no longer than its DS records', () => {
+      const memory = new PlainMemory();
+      const lie = lieAbout('DS ns2.example', (truth) => ({
+        ...truth,
+        answers: truth.answers.map((record) => ({ ...record, ttl: 60 })),
+      }));
+      judge('TLSA _xfr.ns2.example', { memory, lie });
+      expect(memory.zone(Name.parse('ns2.example'))).to.include({ expiresMs: startOfTimeMs + 60_000 });
+    });
+
     it('uses zones no longer than the signatures above them hold [RFC4035-5.3.3]', () => {
       const nearEnd = { inception: ordinaryPeriod.inception, expiration: startOfTimeMs / 1000 + 60 };
       const short = new SignedInternet({
         '.': {},
         example: { period: nearEnd },
         'ns2.example': { records: `_xfr TLSA ${trueTlsa}` },
+        'plain.ns2.example': { keys: 'unsigned' },
       });
+      for (const question of [
+        'A _xfr.ns2.example',
+        'TLSA nowhere.ns2.example',
+        'DS _xfr.ns2.example',
+        'A plain.ns2.example',
+      ]) {
+        const memory = new PlainMemory();
+        const { verdict } = runLookup(short, question, { memory });
+        expect(verdict.status, question).to.be.oneOf(['secure', 'insecure']);
+        expect(verdict.signedUntilMs, question).to.equal(startOfTimeMs + 60_000);
+        for (const zone of ['ns2.example', ...(verdict.status === 'insecure' ? ['plain.ns2.example'] : [])]) {
+          const trust = memory.zone(Name.parse(zone));
+          expect(trust, zone).to.include({
+            expiresMs: startOfTimeMs + 60_000,
+            signedUntilMs: startOfTimeMs + 60_000,
+          });
+        }
+      }
       const { verdict } = runLookup(short, 'TLSA _xfr.ns2.example');
       expect(verdict.status).to.equal('secure');
       expect(verdict.expiresMs).to.equal(startOfTimeMs + 60_000);
