@@ -7,9 +7,8 @@ import type { Endpoint } from '../../core/config/endpoint.ts';
 import { formatServer } from '../../core/config/server-text.ts';
 import { describeTlsa, tlsaFor, TlsaParameterError } from '../../core/dane/tlsa.ts';
 import { RrType } from '../../core/dns/constants.ts';
-import { DnsFormatError } from '../../core/dns/errors.ts';
 import { Name } from '../../core/dns/name.ts';
-import { parseTlsa, type Tlsa } from '../../core/dns/rdata.ts';
+import { parseOrNothing, parseTlsa, type Tlsa } from '../../core/dns/rdata.ts';
 import type { LookupResult } from '../../core/resolver/resolver.ts';
 import { TrustAdResolver } from '../../core/resolver/trust-ad.ts';
 import type { LoadedIdentity } from '../../core/tls/identity.ts';
@@ -93,7 +92,7 @@ function judgeRecord(at: FindingsAt, own: LookupResult, name: Name, identity: Lo
     const wrong = `the TLSA record of ${owner} cannot be looked up: ${own.detail}`;
     return at.failed({ wrong, right: `danced lookup ${owner} shows how far it gets` });
   }
-  const records = own.records.flatMap((record) => readTlsa(record.rdata));
+  const records = own.records.flatMap((record) => parseOrNothing(record.rdata, parseTlsa) ?? []);
   const ours = records.find((record) => publishes(record, identity));
   if (records.length === 0) {
     return at.warning({ wrong: `${owner} has no TLSA record, so no peer can know us by it`, right: publish });
@@ -111,15 +110,6 @@ function judgeRecord(at: FindingsAt, own: LookupResult, name: Name, identity: Lo
   return at.ok(
     `the TLSA record of ${owner} (${describeTlsa(ours)}) is published, secure, and of our certificate`,
   );
-}
-
-function readTlsa(rdata: Buffer): Tlsa[] {
-  try {
-    return [parseTlsa(rdata)];
-  } catch (error) {
-    if (error instanceof DnsFormatError) return [];
-    throw error;
-  }
 }
 
 /** Whether a DANE-EE record matches what we have (RFC 7671 section 5.1). */

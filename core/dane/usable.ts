@@ -4,8 +4,7 @@
  *
  * Limitations: the order of the digests is fixed, SHA2-512 before SHA2-256, where RFC 7671 would have it configurable.
  */
-import { DnsFormatError } from '../dns/errors.ts';
-import { parseTlsa, type Tlsa } from '../dns/rdata.ts';
+import { parseOrNothing, parseTlsa, type Tlsa } from '../dns/rdata.ts';
 import { checkSubjectPublicKeyInfo, subjectPublicKeyInfo } from '../pki/certificate.ts';
 import { CertificateFormatError } from '../pki/errors.ts';
 import { describeTlsa, digestLength, matchingName, usageName } from './tlsa.ts';
@@ -36,7 +35,7 @@ export function sortRecords(records: readonly Buffer[], means: Means): SortedRec
   const readable: Tlsa[] = [];
   const unusable: string[] = [];
   for (const rdata of records) {
-    const record = readTlsa(rdata);
+    const record = parseOrNothing(rdata, parseTlsa);
     const fault = record === undefined ? 'RDATA is too short' : whyUnusable(record, means);
     if (record === undefined || fault !== undefined) unusable.push(fault ?? '');
     else readable.push(record);
@@ -58,15 +57,6 @@ function strongest(records: readonly Tlsa[]): Tlsa[] {
   return records.filter(
     (record) => record.matchingType === fullMatching || record.matchingType === best.get(group(record)),
   );
-}
-
-function readTlsa(rdata: Buffer): Tlsa | undefined {
-  try {
-    return parseTlsa(rdata);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
 }
 
 /** Why this record says nothing here; undefined when it is usable. */

@@ -5,10 +5,9 @@
  * RFC 1034 section 3.6.2 (CNAME), RFC 6672 (DNAME).
  */
 import { RrClass, RrType, rrTypeName } from '../dns/constants.ts';
-import { DnsFormatError } from '../dns/errors.ts';
 import type { ResourceRecord } from '../dns/message.ts';
 import { maxNameOctets, Name } from '../dns/name.ts';
-import { parseName, parseSoa } from '../dns/rdata.ts';
+import { parseName, parseOrNothing, parseSoa } from '../dns/rdata.ts';
 import { authorities } from './inquiry.ts';
 import type { Answer } from './inquiry.ts';
 import { findRrset } from './rrset.ts';
@@ -55,7 +54,7 @@ export function negativeTtl(answer: Answer): number | undefined {
   const soa = authorities(answer, [RrType.SOA]).find(({ name }) => answer.inquiry.name.isAtOrBelow(name));
   const [rdata] = soa?.rdatas ?? [];
   if (soa === undefined || rdata === undefined) return undefined;
-  const minimum = readOrNothing(rdata, (octets) => parseSoa(octets).minimum);
+  const minimum = parseOrNothing(rdata, (octets) => parseSoa(octets).minimum);
   return minimum === undefined ? undefined : Math.min(soa.ttl, minimum);
 }
 
@@ -88,19 +87,10 @@ function byDname(name: Name, rrset: SignedRrset): Content | BrokenContent {
 /** RFC 2181 section 10.1 and RFC 6672 section 2.4: a name has one CNAME or DNAME record. */
 function onlyName({ rdatas }: SignedRrset): Name | undefined {
   const [rdata, ...more] = rdatas;
-  return rdata === undefined || more.length > 0 ? undefined : readOrNothing(rdata, parseName);
+  return rdata === undefined || more.length > 0 ? undefined : parseOrNothing(rdata, parseName);
 }
 
 function broken({ name, type, rdatas }: SignedRrset): BrokenContent {
   const detail = `${name.toString()} has ${String(rdatas.length)} ${rrTypeName(type)} records that cannot be followed`;
   return { kind: 'broken', detail };
-}
-
-function readOrNothing<T>(rdata: Buffer, parse: (rdata: Buffer) => T): T | undefined {
-  try {
-    return parse(rdata);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
 }

@@ -7,10 +7,9 @@
  */
 import { decodeBase32Hex } from '../dns/base32hex.ts';
 import { RrType, rrTypeName } from '../dns/constants.ts';
-import { DnsFormatError } from '../dns/errors.ts';
 import type { Name } from '../dns/name.ts';
 import type { Nsec, Nsec3 } from '../dns/rdata.ts';
-import { Nsec3Flag, parseNsec, parseNsec3 } from '../dns/rdata.ts';
+import { Nsec3Flag, parseNsec, parseNsec3, parseOrNothing } from '../dns/rdata.ts';
 import type { SignedRrset } from './rrset.ts';
 
 export interface NsecRecord {
@@ -92,7 +91,7 @@ function readNsec(zone: Name, { name, type, rdatas }: SignedRrset): NsecRecord |
   const [rdata] = rdatas;
   // One name has one successor.
   if (type !== RrType.NSEC || rdata === undefined || rdatas.length > 1) return undefined;
-  const nsec = readOrNothing(rdata, parseNsec);
+  const nsec = parseOrNothing(rdata, parseNsec);
   if (nsec === undefined) return undefined;
   const isInZone = name.isAtOrBelow(zone) && nsec.nextName.isAtOrBelow(zone);
   // RFC 4034 section 4.1.1: only the last record of the zone points backwards, and then to the apex.
@@ -107,7 +106,7 @@ function readNsec3(zone: Name, { name, type, rdatas }: SignedRrset): Nsec3Record
   const hash = decodeHashLabel(name.labels()[0] ?? Buffer.alloc(0));
   if (hash === undefined) return [];
   return rdatas.flatMap((rdata) => {
-    const nsec3 = readOrNothing(rdata, parseNsec3);
+    const nsec3 = parseOrNothing(rdata, parseNsec3);
     if (nsec3 === undefined || !isUsable(nsec3)) return [];
     return { owner: name, nsec3, hash, nextHash: nsec3.nextHashedOwner.toString('latin1') };
   });
@@ -137,13 +136,4 @@ function withSameParameters(records: readonly Nsec3Record[]): Nsec3Record[] {
 function decodeHashLabel(label: Buffer): string | undefined {
   const octets = label.length === hashLabelOctets ? decodeBase32Hex(label.toString('latin1')) : undefined;
   return octets?.toString('latin1');
-}
-
-function readOrNothing<T>(rdata: Buffer, parse: (rdata: Buffer) => T): T | undefined {
-  try {
-    return parse(rdata);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
 }

@@ -8,9 +8,8 @@
  * Limitations: no automated rollover of anchors (RFC 5011); revoked keys are merely not used.
  */
 import { dnssecAlgorithmName, RrType } from '../dns/constants.ts';
-import { DnsFormatError } from '../dns/errors.ts';
 import type { Name } from '../dns/name.ts';
-import { DnskeyFlag, keyTag, parseDnskey, parseDs } from '../dns/rdata.ts';
+import { DnskeyFlag, keyTag, parseDnskey, parseDs, parseOrNothing } from '../dns/rdata.ts';
 import type { Dnskey, Ds } from '../dns/rdata.ts';
 import { dsDigest, isSupportedAlgorithm, isSupportedDigest } from './algorithms.ts';
 import type { TrustAnchor } from './anchors.ts';
@@ -46,7 +45,7 @@ const dnssecProtocol = 3;
 
 /** Chooses among the DS records of a delegation (RDATAs of a secure RRset, at least one). */
 export function usableDs(ds: readonly Buffer[], alsoAlgorithms: readonly number[] = []): DsChoice {
-  const all = ds.flatMap((rdata) => readOrNothing(rdata, parseDs));
+  const all = ds.flatMap((rdata) => parseOrNothing(rdata, parseDs) ?? []);
   const ofAlgorithm = all.filter(({ algorithm }) => isSupportedAlgorithm(algorithm, alsoAlgorithms));
   // RFC 4035 section 5.2: no supported algorithm is as no DS. RFC 6840 section 5.2: nor is one without its digest.
   // RFC 4509 section 3 wants SHA-1 ignored beside SHA-256; it is ignored always.
@@ -81,9 +80,7 @@ export function keysByAnchor(anchor: TrustAnchor, dnskeys: SignedRrset, context:
   const choice: DsChoice =
     anchor.ds.length === 0 ? { kind: 'usable', usable: [] } : usableDs(anchor.ds, alsoAlgorithms);
   const anchored = anchor.dnskeys.filter((rdata) =>
-    readOrNothing(rdata, parseDnskey).some(({ algorithm }) =>
-      isSupportedAlgorithm(algorithm, alsoAlgorithms),
-    ),
+    isOfSupportedAlgorithm(parseOrNothing(rdata, parseDnskey), alsoAlgorithms),
   );
   if (anchored.length === 0) {
     if (choice.kind === 'insecure') return choice;
@@ -168,26 +165,24 @@ function whatWasCut(
 
 /** The keys of a DNSKEY RRset that may sign records. */
 function readZoneKeys(rdatas: readonly Buffer[], alsoAlgorithms: readonly number[] | undefined): ZoneKey[] {
-  return rdatas.flatMap((rdata) =>
-    readOrNothing(rdata, parseDnskey)
-      .filter((dnskey) => maySign(dnskey) && isSupportedAlgorithm(dnskey.algorithm, alsoAlgorithms))
-      .map((dnskey) => ({ dnskey, tag: keyTag(rdata), rdata })),
-  );
+  return rdatas.flatMap((rdata) => {
+    const dnskey = parseOrNothing(rdata, parseDnskey);
+    const isUsable = isOfSupportedAlgorithm(dnskey, alsoAlgorithms) && maySign(dnskey);
+    return isUsable ? [{ dnskey, tag: keyTag(rdata), rdata }] : [];
+  });
+}
+
+function isOfSupportedAlgorithm(
+  dnskey: Dnskey | undefined,
+  alsoAlgorithms: readonly number[] | undefined,
+): dnskey is Dnskey {
+  return dnskey !== undefined && isSupportedAlgorithm(dnskey.algorithm, alsoAlgorithms);
 }
 
 /** RFC 4034 sections 2.1.1 and 2.1.2; RFC 5011 section 2.1: a revoked key vouches for nothing. */
 function maySign({ flags, protocol }: Dnskey): boolean {
   const isZoneKey = (flags & DnskeyFlag.ZONE) !== 0;
   return isZoneKey && (flags & DnskeyFlag.REVOKE) === 0 && protocol === dnssecProtocol;
-}
-
-function readOrNothing<T>(rdata: Buffer, parse: (rdata: Buffer) => T): T[] {
-  try {
-    return [parse(rdata)];
-  } catch (error) {
-    if (error instanceof DnsFormatError) return [];
-    throw error;
-  }
 }
 
 function bogus(reason: ValidationReason, detail: string): KeysResult {
