@@ -20,7 +20,7 @@ export function parseNameArgument(text: string): Name {
 
 /** As parseNameArgument, the root included. */
 export function parseOwnerArgument(text: string): Name {
-  if (/[^\x20-\x7e]/.test(text)) throw new InvalidArgumentError(notAscii(text));
+  if (/[^\p{ASCII}]/u.test(text)) throw new InvalidArgumentError(notAscii(text));
   try {
     return Name.parse(text);
   } catch (error) {

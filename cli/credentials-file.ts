@@ -1,19 +1,24 @@
 /**
  * What a peer would show in a TLS handshake, from a file: a certificate with the chain that it sends (PEM, the end
- * entity first), one certificate in DER, or a raw public key (RFC 7250; PEM or DER).
+ * entity first), one certificate in DER, or a raw public key (RFC 7250; PEM or DER). A directory is that of an identity.
  *
  * Limitations: private keys are passed over when a certificate is beside them, and refused otherwise.
  */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { PeerCredentials } from '../core/dane/types.ts';
 import { checkSubjectPublicKeyInfo, dnsNames, subjectPublicKeyInfo } from '../core/pki/certificate.ts';
 import { CertificateFormatError } from '../core/pki/errors.ts';
 import { parsePemBlocks, type PemBlock } from '../core/pki/pem.ts';
+import { certificateFileName } from './identity-directory.ts';
 import { CommandError, fileErrorWords } from './output.ts';
 import { readBounded } from './tlsa-subject.ts';
 
 /** Reads the file. Rejects with CommandError if there is nothing in it that a peer can show. */
-export async function readCredentials(file: string): Promise<PeerCredentials> {
+export async function readCredentials(path: string): Promise<PeerCredentials> {
+  let file = path;
   try {
+    if ((await stat(path)).isDirectory()) file = join(path, certificateFileName);
     return credentialsIn(await readBounded(file));
   } catch (error) {
     const words =

@@ -61,8 +61,13 @@ export function lookupFacts(verdict: Verdict): LookupFacts {
       server: step.server === undefined ? null : printableText(step.server.replace(/^resolver /, '')),
     })),
     records: records.map((record) => printableText(presentRecord(record), Infinity)),
-    expires: isUsable ? presentTime(expiresMs) : null,
+    expires: isUsable ? presentTime(wholeSecond(expiresMs)) : null,
   };
+}
+
+/** TTLs have no fractions, so neither has what they end: the second that is over by then. */
+export function wholeSecond(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
 }
 
 /** The way from the trust anchor to the answer, a line a step, those below others further in. */
@@ -91,7 +96,9 @@ export function lookupInWords(verdict: Verdict, asks: string, marks: Marks, styl
   ];
   if (status === 'secure' && records.length === 0)
     lines.push('', `${rcode}: there is no such record, and that is proved`);
-  lines.push('', `asked ${asks}${expires === null ? '' : `; counts until ${expires}`}`);
+  // What is not secure identifies nobody, however long it may be kept.
+  const until = status === 'secure' && expires !== null ? `; counts until ${expires}` : '';
+  lines.push('', `asked ${asks}${until}`);
   return lines.join('\n');
 }
 

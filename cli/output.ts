@@ -143,6 +143,18 @@ function ignoreClosedPipes(): void {
 
 function throwInsteadOfExit(command: Command): void {
   command.exitOverride();
+  // It quotes the arguments, and a script may have those from anywhere. The line breaks are its own.
+  command.configureOutput({
+    outputError: (text, write) => {
+      write(
+        `${text
+          .trimEnd()
+          .split('\n')
+          .map((line) => printableText(line, Infinity))
+          .join('\n')}\n`,
+      );
+    },
+  });
   for (const subcommand of command.commands) throwInsteadOfExit(subcommand);
 }
 

@@ -5,7 +5,10 @@
 import { X509Certificate } from 'node:crypto';
 import { ConfigError } from '../core/config/errors.ts';
 import { readTextFile } from '../core/config/text-file.ts';
+import { RrType } from '../core/dns/constants.ts';
 import { DnsFormatError } from '../core/dns/errors.ts';
+import { parseDs, parseOrNothing } from '../core/dns/rdata.ts';
+import { parseRecordLines } from '../core/dns/record-text.ts';
 import { parseAnchors, type TrustAnchor } from '../core/dnssec/anchors.ts';
 import { parseCertificate, type Certificate } from '../core/pki/certificate.ts';
 import { CertificateFormatError } from '../core/pki/errors.ts';
@@ -16,7 +19,8 @@ const maxAnchorOctets = 1_048_576;
 
 /** Trust anchors from DS and DNSKEY records in the form of a zone file; at least one. Throws ConfigError. */
 export function readAnchorFile(file: string): readonly TrustAnchor[] {
-  const text = readTextFile(file, maxAnchorOctets);
+  // Editors of some systems begin UTF-8 with a byte order mark.
+  const text = readTextFile(file, maxAnchorOctets).replace(/^\uFEFF/, '');
   let anchors: readonly TrustAnchor[];
   try {
     anchors = parseAnchors(text);
@@ -25,8 +29,29 @@ export function readAnchorFile(file: string): readonly TrustAnchor[] {
     const [, line, wrong = error.message] = /^line (\d+): (.*)$/s.exec(error.message) ?? [];
     throw broken(file, wrong, asZoneFile, { line: Number(line ?? 1), cause: error });
   }
+  for (const { record, line } of parseRecordLines(text)) {
+    const wrong = record.type === RrType.DS ? digestFault(record.rdata) : undefined;
+    if (wrong !== undefined) throw broken(file, wrong, 'copy the whole record', { line });
+  }
   if (anchors.length === 0) throw broken(file, 'there is no DS and no DNSKEY record in it', asZoneFile);
   return anchors;
+}
+
+/** Octets of the digests that DS records have (RFC 3658 section 2.4, RFC 4509 section 2.2, RFC 6605 section 2). */
+const digestOctets: ReadonlyMap<number, number> = new Map([
+  [1, 20],
+  [2, 32],
+  [4, 48],
+]);
+
+/** A digest that was cut off when it was copied would match nothing, and every name would be bogus. */
+function digestFault(rdata: Buffer): string | undefined {
+  const ds = parseOrNothing(rdata, parseDs);
+  if (ds === undefined) return 'it is too short for a DS record';
+  const { keyTag, digestType, digest } = ds;
+  const octets = digestOctets.get(digestType);
+  if (octets === undefined || digest.length === octets) return undefined;
+  return `the digest of key ${String(keyTag)} has ${String(digest.length)} octets, and those of type ${String(digestType)} have ${String(octets)}`;
 }
 
 const asZoneFile = 'write DS or DNSKEY records as in a zone file, for example: . IN DS 20326 8 2 E06D44B8…';

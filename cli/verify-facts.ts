@@ -11,7 +11,7 @@ import { encodeTlsa } from '../core/dns/rdata.ts';
 import { validationReasons } from '../core/dnssec/status.ts';
 import { printableText } from '../core/observe/printable.ts';
 import type { LookupResult } from '../core/resolver/resolver.ts';
-import { chainInWords, lookupFacts, type LookupFacts } from './lookup-facts.ts';
+import { chainInWords, lookupFacts, wholeSecond, type LookupFacts } from './lookup-facts.ts';
 import { matchFacts, type MatchFacts } from './match-facts.ts';
 import { colours, type Marks, type Style } from './terminal.ts';
 import type { ClientReason, ClientStep, ClientVerdict } from './verify-client.ts';
@@ -49,7 +49,7 @@ export function verifyFacts(name: Name, verdict: ClientVerdict): VerifyFacts {
     accepts: accepts.map((record) => presentTlsa(encodeTlsa(record))),
     may: may.map((zone) => zone.toString()),
     mayNot: mayNot.map((zone) => zone.toString()),
-    until: untilMs === undefined ? null : presentTime(untilMs),
+    until: untilMs === undefined ? null : presentTime(wholeSecond(untilMs)),
   };
 }
 
@@ -83,7 +83,10 @@ export function verifyInWords(
     ...(keys.length === 0 ? [] : ['', 'It can show what one of these records is about:']),
     ...keys.map((record, index) => `  ${facts.accepts[index] ?? ''} (${describeTlsa(record)})`),
     '',
-    `asked ${asks}${facts.until === null ? '' : `; the proof counts until ${facts.until}`}`,
+    // A client that is refused before that costs no question, as at a gate.
+    verdict.lookup === undefined
+      ? 'nobody was asked'
+      : `asked ${asks}${facts.until === null ? '' : `; the proof counts until ${facts.until}`}`,
   ];
   return lines.join('\n');
 }

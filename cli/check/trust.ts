@@ -5,6 +5,10 @@ import type { LoadedConfig } from '../../core/config/config.ts';
 import { ConfigError, type ConfigPath } from '../../core/config/errors.ts';
 import { builtinAnchorsWord, type LocalValidation } from '../../core/config/resolver-config.ts';
 import { presentTime } from '../../core/config/time.ts';
+import { parseDnskey, parseOrNothing } from '../../core/dns/rdata.ts';
+import { isSupportedAlgorithm } from '../../core/dnssec/algorithms.ts';
+import type { TrustAnchor } from '../../core/dnssec/anchors.ts';
+import { usableDs } from '../../core/dnssec/zone-keys.ts';
 import { positiveAnchors } from '../resolution.ts';
 import { readAuthorityFile, readRootsFile } from '../trust-files.ts';
 import { FindingsAt, findingOf, type Finding } from './finding.ts';
@@ -27,7 +31,10 @@ export function checkTrust(
 function checkLocal(loaded: LoadedConfig, resolver: LocalValidation, nowMs: number): Finding[] {
   const { trustAnchors: file, ca } = resolver;
   const anchors = inFindings(loaded, ['resolver', 'trust-anchors'], file, () => {
-    const zones = positiveAnchors(resolver).map(({ zone }) => zone.toString());
+    const all = positiveAnchors(resolver);
+    const useless = all.find((anchor) => !isOfUse(anchor));
+    if (useless !== undefined) throw uselessAnchor(file, useless);
+    const zones = all.map(({ zone }) => zone.toString());
     return file === builtinAnchorsWord
       ? 'validation begins at the keys of the root that danced brings'
       : `${file} has trust anchors for ${listed(zones)}`;
@@ -42,6 +49,20 @@ function checkLocal(loaded: LoadedConfig, resolver: LocalValidation, nowMs: numb
           () => `${ca} has ${certificates(readAuthorityFile(ca).length)}`,
         );
   return [...anchors, ...authorities, ...checkNegative(loaded, resolver, nowMs)];
+}
+
+/** RFC 6840 section 5.2: what begins with unknown algorithms or digests only is insecure, all of it. */
+function isOfUse({ ds, dnskeys }: TrustAnchor): boolean {
+  return (
+    (ds.length > 0 && usableDs(ds).kind === 'usable') ||
+    dnskeys.some((rdata) => isSupportedAlgorithm(parseOrNothing(rdata, parseDnskey)?.algorithm ?? 0))
+  );
+}
+
+function uselessAnchor(file: string, { zone }: TrustAnchor): ConfigError {
+  const wrong = `none of the trust anchors for ${zone.toString()} has an algorithm and a digest type that are supported, so every name below it is insecure`;
+  const right = 'give a DS record of digest type 2 (SHA-256), or the DNSKEY record';
+  return new ConfigError([{ file, line: 1, column: 1, path: [], wrong, right }]);
 }
 
 function checkNegative({ document }: LoadedConfig, resolver: LocalValidation, nowMs: number): Finding[] {

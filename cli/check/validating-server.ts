@@ -37,7 +37,7 @@ function faultOf(
   const who = `the resolver ${formatServer(server)}`;
   switch (verdict?.reason) {
     case 'dnssec-stripped':
-      return { wrong: `${who} takes the DNSSEC records out of its answers: ${detail}`, right: passThrough };
+      return { wrong: `${who} takes the DNSSEC records out of its answers`, right: passThrough };
     case 'servfail':
       return {
         wrong: `${who} answers, but cannot look up ${apex.toString()} (${detail})`,
@@ -51,7 +51,9 @@ function faultOf(
       };
     case 'no-answer':
     case undefined:
-      return { wrong: `${who} does not answer: ${detail}`, right: startIt(server) };
+      return /\bREFUSED\b/.test(detail)
+        ? { wrong: `${who} does not want to answer us: ${detail}`, right: letUsAsk }
+        : { wrong: `${who} does not answer: ${detail}`, right: startIt(server) };
     default:
       return {
         wrong: `${who} gives for ${apex.toString()} what the trust anchors do not vouch for: ${detail}`,
@@ -62,7 +64,10 @@ function faultOf(
 }
 
 const passThrough =
-  'name one that passes them on (Unbound, BIND, Knot Resolver); forwarders in routers and in some networks do not';
+  'name one that passes them on (Unbound, BIND, Knot Resolver), or let this one do so (dnsmasq: dnssec or proxy-dnssec; systemd-resolved: DNSSEC=yes); forwarders in many routers and networks cannot';
+
+const letUsAsk =
+  'let it answer this machine (Unbound: access-control; BIND: allow-recursion), or name a recursive resolver';
 
 function startIt({ tls }: ServerText): string {
   return tls === undefined

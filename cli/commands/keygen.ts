@@ -112,7 +112,7 @@ function inWords(result: KeygenResult): string {
     record,
     '',
     'Then',
-    `  1. see that the world has it: dig +dnssec ${owner} TLSA, asked of a validating resolver, shows it with the flag "ad";`,
+    `  1. see that the world has it: danced lookup ${owner} says that it is secure, or where the chain breaks;`,
     '  2. give both files, readable by its user, to the name server of this name, as its TLS certificate and key;',
     `  3. have ${owner} put into the access list of the other side.`,
     'To withdraw the key, take the record out of the zone; it counts until the TTL has passed.',

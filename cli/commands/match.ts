@@ -16,6 +16,7 @@ import type { Certificate } from '../../core/pki/certificate.ts';
 import { parseNameArgument, parseTimeArgument } from '../arguments.ts';
 import { readCredentials } from '../credentials-file.ts';
 import { matchFacts, matchInWords } from '../match-facts.ts';
+import { notesOnMatch } from '../match-notes.ts';
 import { asCommandError, exitCode, printFacts, processOutput, type Output } from '../output.ts';
 import { marksFor, style } from '../terminal.ts';
 import { readRootsFile } from '../trust-files.ts';
@@ -40,13 +41,13 @@ export function registerMatch(program: Command, output: Output = processOutput):
       'Say whether a TLSA record vouches for a certificate with its chain, or for a public key. The records are taken as given: nothing is looked up.',
     )
     .addOption(
-      new Option('--tlsa <record>', 'a record as "3 1 1 8d02…"; repeatable')
+      new Option('--tlsa <record>', 'a record as "3 1 1 8d02…", or its whole line; repeatable')
         .argParser(parseTlsaArgument)
         .makeOptionMandatory(),
     )
     .requiredOption(
       '--chain <file>',
-      'what the peer shows: its certificate and then its chain (PEM), or a public key (PEM or DER)',
+      'what the peer shows: its certificate and then its chain (PEM), a public key (PEM or DER), or the directory of an identity',
     )
     .addOption(
       new Option(
@@ -71,16 +72,19 @@ export function registerMatch(program: Command, output: Output = processOutput):
     )
     .option('--json', 'print facts as JSON')
     .action(async (options: CommandOptions) => {
-      const result = await match(options);
+      const peer = await readCredentials(options.chain);
+      const result = match(peer, options);
       printFacts(output, matchFacts(result), options, () =>
         matchInWords(result, marksFor(process.env), style),
       );
+      const howToGiveRoots = options.roots === undefined ? '--roots FILE' : undefined;
+      const notes = options.json === true ? [] : notesOnMatch(options.tlsa, peer, result, howToGiveRoots);
+      for (const note of notes) output.remark(`note: ${note}`);
       process.exitCode = result.matched ? exitCode.done : exitCode.no;
     });
 }
 
-async function match({ tlsa, chain, name, roots, at, purpose }: CommandOptions): Promise<MatchResult> {
-  const peer = await readCredentials(chain);
+function match(peer: PeerCredentials, { tlsa, name, roots, at, purpose }: CommandOptions): MatchResult {
   return matchTlsa(tlsa, peer, {
     name: name ?? ownName(peer),
     nowMs: at ?? Date.now(),
@@ -104,7 +108,8 @@ function ownName({ dnsNames }: PeerCredentials): Name {
 
 function parseTlsaArgument(text: string, before: readonly Buffer[] = []): Buffer[] {
   try {
-    return [...before, encodeTlsa(parseTlsaText(text))];
+    // A whole line, as danced tlsa and dig print it, has the same four fields at its end.
+    return [...before, encodeTlsa(parseTlsaText(text.replace(/^.*\sTLSA\s+/is, '')))];
   } catch (error) {
     if (!(error instanceof DnsFormatError)) throw error;
     throw new InvalidArgumentError(

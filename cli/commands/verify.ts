@@ -14,6 +14,7 @@ import type { Certificate } from '../../core/pki/certificate.ts';
 import { parseNameArgument } from '../arguments.ts';
 import { readCredentials } from '../credentials-file.ts';
 import { addLookupOptions, lookupMeans, openFor, type LookupArguments } from '../lookup-means.ts';
+import { notesOnMatch } from '../match-notes.ts';
 import { asCommandError, exitCode, printFacts, processOutput, type Output } from '../output.ts';
 import type { LoadedWithPlugins } from '../plugins.ts';
 import { marksFor, style } from '../terminal.ts';
@@ -37,7 +38,10 @@ export function registerVerify(program: Command, output: Output = processOutput)
     .addArgument(
       new Argument('<name>', 'name of the client: the owner of its TLSA record').argParser(parseNameArgument),
     )
-    .option('--chain <file>', 'what the client shows: its certificate and then its chain (PEM)');
+    .option(
+      '--chain <file>',
+      'what the client shows: its certificate and then its chain (PEM), or the directory of an identity',
+    );
   addLookupOptions(command)
     .option('--json', 'print facts as JSON')
     .action(async (name: Name, options: CommandOptions) => {
@@ -51,6 +55,10 @@ export function registerVerify(program: Command, output: Output = processOutput)
         printFacts(output, verifyFacts(name, verdict), options, () =>
           verifyInWords(name, verdict, means.asks, marksFor(process.env), style),
         );
+        if (options.json !== true && peer !== undefined && verdict.match !== undefined) {
+          const records = verdict.lookup?.records.map(({ rdata }) => rdata) ?? [];
+          for (const note of notesOnMatch(records, peer, verdict.match)) output.remark(`note: ${note}`);
+        }
         process.exitCode = verdict.ok ? exitCode.done : exitCode.no;
       } finally {
         resolver.close();

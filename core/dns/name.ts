@@ -147,7 +147,7 @@ export class Name {
     return mine.length - theirs.length;
   }
 
-  /** The wire with ASCII letters in lower case (RFC 4034 section 6.2). */
+  /** The wire with ASCII letters in lower case (RFC 4034 section 6.2). Not to be written to. */
   canonicalWire(): Buffer {
     return foldCase(this.wire);
   }
@@ -162,12 +162,17 @@ export class Name {
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 
-/** Lower-cases A to Z only (RFC 4343 section 3.2); length octets are below 64, so they never look like a letter. */
+/**
+ * Lower-cases A to Z only (RFC 4343 section 3.2); length octets are below 64, so they never look like a letter. The octets
+ * themselves come back if there is no such letter.
+ */
 function foldCase(octets: Buffer): Buffer {
-  const folded = Buffer.from(octets);
-  for (let at = 0; at < folded.length; at += 1) {
-    const octet = folded.readUInt8(at);
-    if (octet >= 0x41 && octet <= 0x5a) folded[at] = octet + 0x20;
+  let folded = octets;
+  for (let at = 0; at < octets.length; at += 1) {
+    const octet = octets.readUInt8(at);
+    if (octet < 0x41 || octet > 0x5a) continue;
+    if (folded === octets) folded = Buffer.from(octets);
+    folded[at] = octet + 0x20;
   }
   return folded;
 }
@@ -177,7 +182,12 @@ function isPlain(code: number): boolean {
   return code > 0x20 && code < 0x7f && !'"().;@$\\'.includes(String.fromCharCode(code));
 }
 
+/** What most labels are made of; nothing of it is escaped. */
+const hasOnlyUsual = /^[\w-]*$/;
+
 function presentLabel(label: Buffer): string {
+  const plain = label.toString('latin1');
+  if (hasOnlyUsual.test(plain)) return plain;
   let text = '';
   for (const octet of label) {
     if (isPlain(octet)) text += String.fromCharCode(octet);

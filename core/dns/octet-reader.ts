@@ -18,24 +18,21 @@ export class OctetReader {
   }
 
   readUint8(): number {
-    return this.readOctets(1).readUInt8(0);
+    return this.#octets.readUInt8(this.#pass(1));
   }
 
   readUint16(): number {
-    return this.readOctets(2).readUInt16BE(0);
+    return this.#octets.readUInt16BE(this.#pass(2));
   }
 
   readUint32(): number {
-    return this.readOctets(4).readUInt32BE(0);
+    return this.#octets.readUInt32BE(this.#pass(4));
   }
 
   /** A view, not a copy. */
   readOctets(count: number): Buffer {
-    const end = this.#at + count;
-    if (end > this.#octets.length) throw new DnsFormatError('an RDATA cut short', { offset: this.#at });
-    const octets = this.#octets.subarray(this.#at, end);
-    this.#at = end;
-    return octets;
+    const start = this.#pass(count);
+    return this.#octets.subarray(start, start + count);
   }
 
   /** An uncompressed name. */
@@ -54,5 +51,14 @@ export class OctetReader {
   /** Throws if octets are left. */
   expectEnd(): void {
     if (!this.isAtEnd) throw new DnsFormatError('octets after the end of an RDATA', { offset: this.#at });
+  }
+
+  /** Moves on, and gives the place before. */
+  #pass(count: number): number {
+    const start = this.#at;
+    if (start + count > this.#octets.length)
+      throw new DnsFormatError('an RDATA cut short', { offset: start });
+    this.#at = start + count;
+    return start;
   }
 }

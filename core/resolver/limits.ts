@@ -90,12 +90,12 @@ export const resolverLimits = {
     reason: 'for a connection to a resolver, with its TLS handshake',
   },
   'udp-sockets': {
-    default: 256,
+    default: 16,
     min: 1,
-    max: 10_000,
+    max: 1_000,
     unit: 'count',
     reason:
-      'UDP sockets open at a time, one for each question (RFC 5452 section 9.2); what is more goes over TCP, which needs one for all. They are file descriptors, and clients need those too',
+      'UDP sockets open at a time to one resolver, each with a random port and for 64 questions or five seconds (RFC 5452 section 9.2); what they have no room for goes over TCP',
   },
   'stream-idle-time': {
     default: 10_000,

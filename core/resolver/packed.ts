@@ -112,10 +112,14 @@ export function packZone(trust: ZoneTrust, key: string, expiresMs: number): Pack
   };
 }
 
-/** The zone again. `parent` is what the cache has of the zone above by now. */
-export function unpackZone(packed: PackedZone, zone: Name, parent: ZoneTrust | undefined): ZoneTrust {
+/** The zone again. `parent` is what the cache has of the zone above by now; `keysOf` is called when keys are wanted. */
+export function unpackZone(
+  packed: PackedZone,
+  zone: Name,
+  parent: ZoneTrust | undefined,
+  keysOf: () => ZoneTrust['keys'],
+): ZoneTrust {
   const { status, reason, detail, isAnchor, server, expiresMs, signedUntilMs } = packed;
-  let keys: ZoneTrust['keys'] | undefined;
   return {
     zone,
     status,
@@ -123,7 +127,7 @@ export function unpackZone(packed: PackedZone, zone: Name, parent: ZoneTrust | u
     detail,
     // Most are wanted for their words only.
     get keys() {
-      return (keys ??= packed.keys.map(unpackKey));
+      return keysOf();
     },
     isAnchor,
     ...(parent && { parent }),
@@ -133,9 +137,12 @@ export function unpackZone(packed: PackedZone, zone: Name, parent: ZoneTrust | u
   };
 }
 
-function unpackKey(text: string): ZoneTrust['keys'][number] {
-  const rdata = Buffer.from(text, 'latin1');
-  return { dnskey: parseDnskey(rdata), tag: keyTag(rdata), rdata };
+/** The zone's keys again; their making ready (core/dnssec/algorithms.ts) takes longer than some verifications. */
+export function unpackKeys({ keys }: PackedZone): ZoneTrust['keys'] {
+  return keys.map((text) => {
+    const rdata = Buffer.from(text, 'latin1');
+    return { dnskey: parseDnskey(rdata), tag: keyTag(rdata), rdata };
+  });
 }
 
 function octetsOf(texts: readonly string[], rdatas: number): number {

@@ -3,20 +3,21 @@
  * cache with one bound in octets.
  *
  * An entry is used until its TTL ends, which is never after its signatures (RFC 4035 section 5.3.3), and not longer than
- * `max-ttl`, or `max-negative-ttl` for a denial (RFC 2308 section 5). It is kept beyond that only if policy allows its
- * use then (`staleMaxMs`, RFC 8767), and never beyond the end of its signatures.
+ * `max-ttl`, or `max-negative-ttl` for a denial (RFC 2308 section 5) and for what is insecure. It is kept beyond that
+ * only if policy allows its use then (`staleMaxMs`, RFC 8767), and never beyond the end of its signatures.
  *
  * Limitations: no aggressive use of denials for other names (RFC 8198).
  */
 import { Name } from '../dns/name.ts';
 import type { Hop, LookupMemory, ZoneTrust } from '../dnssec/lookup.ts';
-import { OctetCache } from './cache.ts';
+import { OctetCache, type Sized } from './cache.ts';
 import type { ResolverLimits } from './limits.ts';
 import {
   packHop,
   packZone,
   secondsLeft,
   unpackHop,
+  unpackKeys,
   unpackRecords,
   unpackZone,
   type PackedHop,
@@ -35,10 +36,20 @@ export interface ValidatedCacheOptions {
 const maxAliases = 8;
 /** RFC 8767 section 4: what is stale is given a TTL of 30 seconds. */
 const staleTtlMs = 30_000;
+/** Memory for keys that are ready for use, beside that of the entries; and what one of them takes. */
+const readyKeysOctets = 1024 * 1024;
+const readyKeyOctets = 4 * 1024;
+
+/** The keys of a zone, ready for use. */
+interface ReadyKeys extends Sized {
+  readonly of: PackedZone;
+  readonly keys: ZoneTrust['keys'];
+}
 
 export class ValidatedCache implements LookupMemory {
   readonly #options: ValidatedCacheOptions;
   readonly #entries: OctetCache<PackedHop | PackedZone>;
+  readonly #readyKeys = new OctetCache<ReadyKeys>(readyKeysOctets);
 
   constructor(options: ValidatedCacheOptions) {
     this.#options = options;
@@ -75,15 +86,18 @@ export class ValidatedCache implements LookupMemory {
   }
 
   zone(name: Name): ZoneTrust | undefined {
-    const packed = this.#fresh(zoneKey(name.key), this.#options.nowMs());
+    const key = zoneKey(name.key);
+    const packed = this.#fresh(key, this.#options.nowMs());
     if (!packed || !isZone(packed)) return undefined;
-    return unpackZone(packed, name, this.#zoneByKey(packed.parent));
+    return unpackZone(packed, name, this.#zoneByKey(packed.parent), () => this.#keysOf(packed, key));
   }
 
   rememberZone(trust: ZoneTrust): void {
     const { limits, nowMs } = this.#options;
+    // A zone is insecure by a proof that there is no DS record: who signs it waits no longer than for any other record.
+    const longestMs = limits[trust.status === 'secure' ? 'max-ttl' : 'max-negative-ttl'];
     const key = zoneKey(trust.zone.key);
-    this.#keep(key, packZone(trust, key, Math.min(trust.expiresMs, nowMs() + limits['max-ttl'])));
+    this.#keep(key, packZone(trust, key, Math.min(trust.expiresMs, nowMs() + longestMs)));
   }
 
   hop(name: Name, type: number): Hop | undefined {
@@ -96,7 +110,8 @@ export class ValidatedCache implements LookupMemory {
   rememberHop(hop: Hop): void {
     const { limits, nowMs } = this.#options;
     const isDenial = hop.records.length === 0 && hop.alias === undefined;
-    const longestMs = limits[isDenial ? 'max-negative-ttl' : 'max-ttl'];
+    // The TTL of what is insecure is anybody's word, and what it refuses is refused for want of a DS record.
+    const longestMs = limits[isDenial || hop.status !== 'secure' ? 'max-negative-ttl' : 'max-ttl'];
     const key = hopKey(hop.name, hop.type);
     this.#keep(key, packHop(hop, key, Math.min(hop.expiresMs, nowMs() + longestMs)));
   }
@@ -136,6 +151,15 @@ export class ValidatedCache implements LookupMemory {
 
   #zoneByKey(key: string | undefined): ZoneTrust | undefined {
     return key === undefined ? undefined : this.zone(Name.fromWire(Buffer.from(key, 'latin1')));
+  }
+
+  /** Zones that are asked about much have their keys made ready once. */
+  #keysOf(zone: PackedZone, key: string): ZoneTrust['keys'] {
+    const ready = this.#readyKeys.get(key);
+    if (ready?.of === zone) return ready.keys;
+    const keys = unpackKeys(zone);
+    this.#readyKeys.set(key, { of: zone, keys, octets: Math.max(1, keys.length) * readyKeyOctets });
+    return keys;
   }
 
   #fresh(key: string, nowMs: number): PackedHop | PackedZone | undefined {

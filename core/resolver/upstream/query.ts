@@ -8,7 +8,8 @@ import { Opcode, RrClass } from '../../dns/constants.ts';
 import { padTo, paddingBlock, type Edns } from '../../dns/edns.ts';
 import { DnsFormatError } from '../../dns/errors.ts';
 import { encodeMessage, makeQuery, parseMessage, type Message } from '../../dns/message.ts';
-import type { Name } from '../../dns/name.ts';
+import { Name } from '../../dns/name.ts';
+import { headerOctets } from '../../dns/walker.ts';
 
 /** Octets of UDP payload that we take: what fits every path without fragments (RFC 9715 section 3.1). */
 export const udpPayloadSize = 1232;
@@ -19,20 +20,33 @@ export interface Asked {
   readonly type: number;
 }
 
+const edns: Edns = { udpPayloadSize, version: 0, dnssecOk: true, extendedRcode: 0, options: [] };
+
+/** The query for the root name and type 0, into which those that are wanted are put. */
+const emptyQuery = encodeMessage(queryFor(0, { name: Name.root, type: 0 }));
+
 /**
  * The query of somebody who validates (RFC 4035 sections 4.9.1 and 4.9.2): DO asks for the DNSSEC records, CD for the data
  * even if the resolver thinks it bogus. AD is not asked for, because it is not believed.
  */
-export function validatorsQuery(id: number, { name, type }: Asked, options: { pad?: boolean } = {}): Buffer {
-  const query = makeQuery({ id, name, type, rd: true, cd: true, edns });
-  const octets = encodeMessage(query);
+export function validatorsQuery(id: number, asked: Asked, options: { pad?: boolean } = {}): Buffer {
+  const { wire } = asked.name;
+  const octets = Buffer.allocUnsafe(emptyQuery.length - 1 + wire.length);
+  const nameEnd = headerOctets + wire.length;
+  emptyQuery.copy(octets, 0, 0, headerOctets);
+  wire.copy(octets, headerOctets);
+  emptyQuery.copy(octets, nameEnd, headerOctets + 1);
+  octets.writeUInt16BE(id, 0);
+  octets.writeUInt16BE(asked.type, nameEnd);
   if (options.pad !== true) return octets;
   // RFC 8467 section 4.1; RFC 7830 section 6: only where the transport encrypts.
   const padding = padTo(octets.length, paddingBlock.query);
-  return encodeMessage({ ...query, edns: { ...edns, options: [padding] } });
+  return encodeMessage({ ...queryFor(id, asked), edns: { ...edns, options: [padding] } });
 }
 
-const edns: Edns = { udpPayloadSize, version: 0, dnssecOk: true, extendedRcode: 0, options: [] };
+function queryFor(id: number, { name, type }: Asked): Message {
+  return makeQuery({ id, name, type, rd: true, cd: true, edns });
+}
 
 /** The message if it answers our question with our ID (RFC 5452 section 9.1); undefined for anything else. */
 export function readAnswer(octets: Buffer, id: number, asked: Asked): Message | undefined {

@@ -5,7 +5,7 @@
  */
 import { Rcode, rcodeName } from '../../dns/constants.ts';
 import type { Message } from '../../dns/message.ts';
-import type { ExchangeFailure } from './server.ts';
+import type { End, ExchangeFailure, GiveUp } from './server.ts';
 
 /** One try with one server. */
 export interface Attempt<S> {
@@ -15,7 +15,8 @@ export interface Attempt<S> {
   /** Counted from 0; the wait before the next attempt doubles with it. */
   readonly round: number;
   readonly over: 'udp' | 'stream';
-  readonly ask: (signal: AbortSignal) => Promise<Message | ExchangeFailure>;
+  /** Begins it. `end` is called with what came of it, unless it was given up before. */
+  readonly ask: (end: End) => GiveUp;
 }
 
 export interface RaceOptions {
@@ -23,8 +24,6 @@ export interface RaceOptions {
   readonly retryAfterMs: number;
   /** For the whole race. */
   readonly timeMs: number;
-  /** Ends it. */
-  readonly stop: AbortSignal;
 }
 
 /** How a race ended. */
@@ -37,19 +36,32 @@ export interface RaceResult<S> {
   readonly failures: readonly string[];
 }
 
-/** Makes the attempts in their order. Never rejects. */
-export function race<S>(attempts: readonly Attempt<S>[], options: RaceOptions): Promise<RaceResult<S>> {
-  return new Promise((resolve) => {
-    new Race(attempts, options, resolve).begin();
-  });
+/** A race that goes on. */
+export interface RunningRace<S> {
+  /** Never rejects. */
+  readonly result: Promise<RaceResult<S>>;
+  /** Ends it without an answer. */
+  readonly stop: () => void;
+}
+
+/** Makes the attempts in their order; each is taken from the iterator when its time comes. */
+export function race<S>(attempts: Iterator<Attempt<S>, undefined>, options: RaceOptions): RunningRace<S> {
+  const { promise, resolve } = Promise.withResolvers<RaceResult<S>>();
+  const running = new Race(attempts, options, resolve);
+  running.begin();
+  return {
+    result: promise,
+    stop: () => {
+      running.stop();
+    },
+  };
 }
 
 class Race<S> {
-  readonly #attempts: Attempt<S>[];
+  readonly #attempts: Iterator<Attempt<S>, undefined>;
   readonly #options: RaceOptions;
   readonly #resolve: (result: RaceResult<S>) => void;
-  readonly #settled = new AbortController();
-  readonly #running = new Map<Attempt<S>, number>();
+  readonly #running = new Map<Attempt<S>, { readonly sinceMs: number; readonly giveUp: GiveUp }>();
   readonly #faults = new Map<S, string>();
   readonly #failures = new Set<string>();
   /** Servers that have said no: asking again would give the same. */
@@ -57,48 +69,47 @@ class Race<S> {
   readonly #deadline: NodeJS.Timeout;
   #pause: NodeJS.Timeout | undefined;
   #servfail: RaceResult<S>['answer'];
-  #hasEnded = false;
-  readonly #onStop = (): void => {
-    this.#end(undefined);
-  };
 
   constructor(
-    attempts: readonly Attempt<S>[],
+    attempts: Iterator<Attempt<S>, undefined>,
     options: RaceOptions,
     resolve: (result: RaceResult<S>) => void,
   ) {
-    this.#attempts = [...attempts];
+    this.#attempts = attempts;
     this.#options = options;
     this.#resolve = resolve;
-    this.#deadline = setTimeout(this.#onStop, options.timeMs);
+    this.#deadline = setTimeout(() => {
+      this.stop();
+    }, options.timeMs);
   }
 
   begin(): void {
-    const { stop } = this.#options;
-    stop.addEventListener('abort', this.#onStop);
-    if (stop.aborted) this.#onStop();
-    else this.#next();
+    this.#next();
+  }
+
+  stop(): void {
+    this.#end(undefined);
   }
 
   /** Begins the next attempt, or ends the race when none is left. */
   #next(): void {
     clearTimeout(this.#pause);
-    let attempt = this.#attempts.shift();
-    while (attempt && this.#done.has(attempt.server)) attempt = this.#attempts.shift();
+    let attempt = this.#attempts.next().value;
+    while (attempt && this.#done.has(attempt.server)) attempt = this.#attempts.next().value;
     if (attempt) this.#begin(attempt);
     else if (this.#running.size === 0) this.#end(this.#servfail);
   }
 
   #begin(attempt: Attempt<S>): void {
-    this.#running.set(attempt, performance.now());
     const waitMs = this.#options.retryAfterMs * 2 ** attempt.round;
     this.#pause = setTimeout(() => {
       this.#next();
     }, waitMs);
-    void attempt.ask(this.#settled.signal).then((outcome) => {
+    const giveUp = attempt.ask((outcome) => {
       this.#running.delete(attempt);
-      if (!this.#hasEnded) this.#take(attempt, outcome);
+      this.#take(attempt, outcome);
     });
+    this.#running.set(attempt, { sinceMs: performance.now(), giveUp });
   }
 
   #take(attempt: Attempt<S>, outcome: Message | ExchangeFailure): void {
@@ -125,11 +136,10 @@ class Race<S> {
   }
 
   #end(answer: RaceResult<S>['answer']): void {
-    this.#hasEnded = true;
     clearTimeout(this.#pause);
     clearTimeout(this.#deadline);
-    this.#options.stop.removeEventListener('abort', this.#onStop);
-    for (const [{ server, who }, sinceMs] of this.#running) {
+    for (const [{ server, who }, { sinceMs, giveUp }] of this.#running) {
+      giveUp();
       // Timers may come a moment early.
       const wasGivenTime = performance.now() - sinceMs >= 0.9 * this.#options.retryAfterMs;
       if (!wasGivenTime || server === answer?.attempt.server) continue;
@@ -137,7 +147,7 @@ class Race<S> {
       if (!this.#faults.has(server)) this.#faults.set(server, words);
       this.#failures.add(words);
     }
-    this.#settled.abort();
+    this.#running.clear();
     const best = answer ?? this.#servfail;
     this.#resolve({ ...(best && { answer: best }), faults: this.#faults, failures: [...this.#failures] });
   }

@@ -2,6 +2,7 @@
  * A resolver that is asked, and the words for it.
  */
 import { formatEndpoint, type Endpoint } from '../../config/endpoint.ts';
+import type { Message } from '../../dns/message.ts';
 
 /** Where to ask, and how: DNS over TLS with `tls`, otherwise UDP and TCP. */
 export interface UpstreamServer extends Endpoint {
@@ -20,6 +21,11 @@ export interface UpstreamTls {
 export interface ExchangeFailure {
   readonly failure: string;
 }
+
+/** Takes what came of a question: called once and later, or never if the question was given up. */
+export type End = (outcome: Message | ExchangeFailure) => void;
+/** Gives a question up. */
+export type GiveUp = () => void;
 
 /** The server, as logs and errors call it. */
 export function describeServer(server: UpstreamServer): string {

@@ -10,12 +10,19 @@ import type { Message } from '../../dns/message.ts';
 import type { ResolverLimits } from '../limits.ts';
 import type { ResolverMeters } from '../meters.ts';
 import { dnsOverTls } from './dot.ts';
-import { askOverUdp } from './exchange.ts';
 import { ServerHealth } from './health.ts';
-import { validatorsQuery, type Asked } from './query.ts';
+import type { Asked } from './query.ts';
 import { race, type Attempt } from './race.ts';
-import { describeServer, labelOf, type ExchangeFailure, type UpstreamServer } from './server.ts';
+import {
+  describeServer,
+  labelOf,
+  type End,
+  type ExchangeFailure,
+  type GiveUp,
+  type UpstreamServer,
+} from './server.ts';
 import { StreamClient } from './stream.ts';
+import { UdpClient } from './udp.ts';
 
 export interface ServersOptions {
   readonly servers: readonly UpstreamServer[];
@@ -41,12 +48,15 @@ export interface AskOptions {
 export type ServersAnswer =
   { readonly message: Message; readonly server: string; readonly from: string } | ExchangeFailure;
 
+type Transport = Attempt<unknown>['over'];
+
 /** One server, with its connections. */
 interface Upstream {
   readonly server: UpstreamServer;
   readonly label: string;
   readonly who: string;
   readonly health: ServerHealth;
+  readonly udp: UdpClient;
   readonly stream: StreamClient;
   /** Until when TCP is tried before UDP, milliseconds since the epoch. */
   streamFirstUntilMs: number;
@@ -58,8 +68,9 @@ const strippingAdvice =
 export class Servers {
   readonly #options: ServersOptions;
   readonly #upstreams: readonly Upstream[];
-  readonly #closed = new AbortController();
-  #udpSockets = 0;
+  readonly #tries: Readonly<Record<'stream' | 'udpFirst' | 'streamFirst', readonly Transport[]>>;
+  readonly #races = new Set<() => void>();
+  #isClosed = false;
   readonly #underWay = new Map<string, Promise<ServersAnswer>>();
 
   /** Throws RangeError for no server, and for TLS beside cleartext; Error for CAs that cannot be read. */
@@ -73,11 +84,18 @@ export class Servers {
       );
     }
     this.#options = options;
+    const udp = Array.from({ length: limits.tries }, (): Transport => 'udp');
+    this.#tries = {
+      stream: udp.map(() => 'stream'),
+      udpFirst: [...udp, 'stream'],
+      streamFirst: ['stream', ...udp],
+    };
     this.#upstreams = servers.map((server) => ({
       server,
       label: labelOf(server),
       who: describeServer(server),
       health: new ServerHealth(limits),
+      udp: new UdpClient(server, limits),
       stream: new StreamClient(server, streamTransport(server), limits),
       streamFirstUntilMs: 0,
     }));
@@ -86,6 +104,7 @@ export class Servers {
 
   /** Asks the servers until one answers. Never rejects. */
   ask(asked: Asked, how: AskOptions = {}): Promise<ServersAnswer> {
+    if (this.#isClosed) return Promise.resolve(shutDown);
     const isPlain = how.avoid === undefined && how.overStream !== true;
     if (!isPlain) return this.#race(asked, how);
     const key = `${String(asked.type)} ${asked.name.key}`;
@@ -116,8 +135,12 @@ export class Servers {
 
   /** Closes the connections. Questions under way end without an answer. */
   close(): void {
-    this.#closed.abort();
-    for (const { stream } of this.#upstreams) stream.close();
+    this.#isClosed = true;
+    for (const stop of this.#races) stop();
+    for (const { udp, stream } of this.#upstreams) {
+      udp.close();
+      stream.close();
+    }
   }
 
   async #race(asked: Asked, { avoid, overStream = false }: AskOptions): Promise<ServersAnswer> {
@@ -125,9 +148,12 @@ export class Servers {
     const others = this.#inOrder().filter(({ label }) => avoid?.has(label) !== true);
     const chosen = others.length > 0 ? others : this.#inOrder();
     const attempts = this.#attempts(asked, chosen, overStream);
-    const times = { retryAfterMs: limits['retry-after'], timeMs, stop: this.#closed.signal };
-    const { answer, faults, failures } = await race(attempts, times);
-    if (this.#closed.signal.aborted) return { failure: 'the resolver is shut down' };
+    const { result, stop } = race(attempts, { retryAfterMs: limits['retry-after'], timeMs });
+    this.#races.add(stop);
+    const { answer, faults, failures } = await result;
+    this.#races.delete(stop);
+    // `close` may have been called meanwhile.
+    if (this.#isClosed) return shutDown;
     for (const [upstream, why] of faults) this.#noteFailure(upstream, why);
     if (!answer) return { failure: failures.join('; ') || 'no resolver answered in time' };
     const { message, attempt } = answer;
@@ -148,51 +174,68 @@ export class Servers {
   }
 
   /** Round by round, in each every server. */
-  #attempts(asked: Asked, chosen: readonly Upstream[], overStream: boolean): Attempt<Upstream>[] {
+  *#attempts(
+    asked: Asked,
+    chosen: readonly Upstream[],
+    overStream: boolean,
+  ): Generator<Attempt<Upstream>, undefined> {
     const plans = chosen.map((upstream) => ({ upstream, overs: this.#transports(upstream, overStream) }));
     const rounds = Math.max(...plans.map(({ overs }) => overs.length));
-    return Array.from({ length: rounds }, (_, round) => round).flatMap((round) =>
-      plans.flatMap(({ upstream, overs }) => {
+    for (let round = 0; round < rounds; round += 1) {
+      for (const { upstream, overs } of plans) {
         const over = overs[round];
-        if (over === undefined) return [];
+        if (over === undefined) continue;
         const isRetry = overs.indexOf(over) < round;
-        const ask = (signal: AbortSignal): Promise<Message | ExchangeFailure> =>
-          this.#ask(upstream, asked, { over, isRetry }, signal);
-        return [{ server: upstream, who: upstream.who, round, over, ask }];
-      }),
-    );
+        const ask = (end: End): GiveUp => this.#ask(upstream, asked, { over, isRetry }, end);
+        yield { server: upstream, who: upstream.who, round, over, ask };
+      }
+    }
   }
 
   /** What is tried with a server, in order: TCP once after UDP, for networks that let no DNS through by UDP. */
-  #transports({ server, streamFirstUntilMs }: Upstream, overStream: boolean): ('udp' | 'stream')[] {
-    const { limits, nowMs } = this.#options;
-    const tries = <T>(over: T): T[] => Array.from({ length: limits.tries }, () => over);
-    if (overStream || server.tls) return tries('stream');
-    return nowMs() < streamFirstUntilMs
-      ? ['stream', ...tries('udp' as const)]
-      : [...tries('udp' as const), 'stream'];
+  #transports({ server, streamFirstUntilMs }: Upstream, overStream: boolean): readonly Transport[] {
+    if (overStream || server.tls) return this.#tries.stream;
+    const isStreamFirst = streamFirstUntilMs > 0 && this.#options.nowMs() < streamFirstUntilMs;
+    return isStreamFirst ? this.#tries.streamFirst : this.#tries.udpFirst;
   }
 
-  async #ask(
+  #ask(
     upstream: Upstream,
     asked: Asked,
-    { over, isRetry }: { readonly over: 'udp' | 'stream'; readonly isRetry: boolean },
-    signal: AbortSignal,
-  ): Promise<Message | ExchangeFailure> {
-    const { meters, limits } = this.#options;
-    const { server, label, stream } = upstream;
-    if (over === 'udp' && this.#udpSockets < limits['udp-sockets']) {
-      const query = (id: number): Buffer => validatorsQuery(id, asked);
-      this.#udpSockets += 1;
-      const answer = await askOverUdp({ server, query, question: asked, deadline: signal });
-      this.#udpSockets -= 1;
-      meters.question(label, 'udp', answer, signal.aborted);
+    { over, isRetry }: { readonly over: Transport; readonly isRetry: boolean },
+    end: End,
+  ): GiveUp {
+    const { meters } = this.#options;
+    const { label, udp } = upstream;
+    if (over === 'stream') return this.#askStream(upstream, asked, isRetry, end);
+    let giveUpStream: GiveUp | undefined;
+    const giveUpUdp = udp.ask(asked, (outcome) => {
+      meters.question(label, 'udp', outcome, false);
       // RFC 7766 section 5: what is truncated is asked for again over TCP.
-      if ('failure' in answer || !answer.header.tc || signal.aborted) return answer;
-    }
-    const answer = await stream.ask(asked, signal, isRetry);
-    meters.question(label, server.tls ? 'tls' : 'tcp', answer, signal.aborted);
-    return answer;
+      if ('failure' in outcome || !outcome.header.tc) end(outcome);
+      else giveUpStream = this.#askStream(upstream, asked, isRetry, end);
+    });
+    if (!giveUpUdp) return this.#askStream(upstream, asked, isRetry, end);
+    return () => {
+      if (giveUpStream) {
+        giveUpStream();
+      } else {
+        giveUpUdp();
+        meters.question(label, 'udp', givenUp, true);
+      }
+    };
+  }
+
+  #askStream({ server, label, stream }: Upstream, asked: Asked, isRetry: boolean, end: End): GiveUp {
+    const stop = new AbortController();
+    void stream.ask(asked, stop.signal, isRetry).then((outcome) => {
+      const isGivenUp = stop.signal.aborted;
+      this.#options.meters.question(label, server.tls ? 'tls' : 'tcp', outcome, isGivenUp);
+      if (!isGivenUp) end(outcome);
+    });
+    return () => {
+      stop.abort();
+    };
   }
 
   #noteAnswer(upstream: Upstream): void {
@@ -213,6 +256,9 @@ export class Servers {
     onReturn();
   }
 }
+
+const shutDown: ExchangeFailure = { failure: 'the resolver is shut down' };
+const givenUp: ExchangeFailure = { failure: 'given up' };
 
 function streamTransport(server: UpstreamServer): ConstructorParameters<typeof StreamClient>[1] {
   if (server.tls) return dnsOverTls(server, server.tls);

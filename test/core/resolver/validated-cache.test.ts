@@ -68,6 +68,18 @@ describe('ValidatedCache', () => {
     expect(cache.zone(child.zone)!.keys).to.deep.equal(child.keys);
   });
 
+  it('keeps the keys of a zone ready for use until the zone is validated again', () => {
+    const cache = cacheWith();
+    const zone = zoneTrust({ zone: Name.parse('ns2.example') });
+    const rolled = Buffer.from(`0101030d${'cd'.repeat(64)}`, 'hex');
+    cache.rememberZone(zone);
+    const [key] = cache.zone(zone.zone)!.keys;
+    expect(cache.zone(zone.zone)!.keys[0]).to.equal(key);
+    const keys = [{ dnskey: parseDnskey(rolled), tag: keyTag(rolled), rdata: rolled }];
+    cache.rememberZone({ ...zone, keys });
+    expect(cache.zone(zone.zone)!.keys).to.deep.equal(keys);
+  });
+
   it('finds names whatever the case of their letters [RFC4343-3]', () => {
     const cache = cacheWith();
     cache.rememberHop(hop());

@@ -156,14 +156,14 @@ describe('Servers', () => {
     const held: HeardQuery[] = [];
     const server = await serve((query) => {
       held.push(query);
-      if (held.length < 20) return;
+      if (held.length < 150) return;
       for (const each of held) answerWith({})(each);
     });
-    const servers = serversOf([server], { 'udp-sockets': 5, 'retry-after': 5000 }, 5000);
-    const names = Array.from({ length: 20 }, (_, n) => Name.parse(`n${n}.example`));
+    const servers = serversOf([server], { 'udp-sockets': 2, 'retry-after': 5000 }, 5000);
+    const names = Array.from({ length: 150 }, (_, n) => Name.parse(`n${n}.example`));
     const answers = await Promise.all(names.map((name) => servers.ask({ name, type: RrType.TLSA })));
     for (const answer of answers) expect(answer).to.have.property('message');
-    expect(held.filter(({ over }) => over === 'udp')).to.have.length(5);
+    expect(held.filter(({ over }) => over === 'udp')).to.have.length(2 * 64);
     expect(server.connections).to.equal(1);
     // And they are free again.
     await servers.ask(asked);
