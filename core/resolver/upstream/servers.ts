@@ -60,6 +60,8 @@ interface Upstream {
   readonly stream: StreamClient;
   /** Until when TCP is tried before UDP, milliseconds since the epoch. */
   streamFirstUntilMs: number;
+  /** When it last answered anything, by the clock of performance.now. */
+  answeredAtMs: number;
 }
 
 const strippingAdvice =
@@ -98,6 +100,7 @@ export class Servers {
       udp: new UdpClient(server, limits),
       stream: new StreamClient(server, streamTransport(server), limits),
       streamFirstUntilMs: 0,
+      answeredAtMs: -Infinity,
     }));
     for (const { label } of this.#upstreams) options.meters.serverUp(label, true);
   }
@@ -150,11 +153,15 @@ export class Servers {
     const attempts = this.#attempts(asked, chosen, overStream);
     const { result, stop } = race(attempts, { retryAfterMs: limits['retry-after'], timeMs });
     this.#races.add(stop);
+    const begunMs = performance.now();
     const { answer, faults, failures } = await result;
     this.#races.delete(stop);
     // `close` may have been called meanwhile.
     if (this.#isClosed) return shutDown;
-    for (const [upstream, why] of faults) this.#noteFailure(upstream, why);
+    for (const [upstream, why] of faults) {
+      // Who answered others meanwhile is not down: the silence is that of the servers of this name.
+      if (upstream.answeredAtMs < begunMs) this.#noteFailure(upstream, why);
+    }
     if (!answer) return { failure: failures.join('; ') || 'no resolver answered in time' };
     const { message, attempt } = answer;
     const { server, label, who } = attempt.server;
@@ -226,12 +233,18 @@ export class Servers {
     };
   }
 
-  #askStream({ server, label, stream }: Upstream, asked: Asked, isRetry: boolean, end: End): GiveUp {
+  #askStream({ server, label, who, stream }: Upstream, asked: Asked, isRetry: boolean, end: End): GiveUp {
     const stop = new AbortController();
-    void stream.ask(asked, stop.signal, isRetry).then((outcome) => {
+    const take = (outcome: Message | ExchangeFailure): void => {
       const isGivenUp = stop.signal.aborted;
       this.#options.meters.question(label, server.tls ? 'tls' : 'tcp', outcome, isGivenUp);
       if (!isGivenUp) end(outcome);
+    };
+    // It rejects for what net and tls throw at once, as for a machine without sockets left.
+    stream.ask(asked, stop.signal, isRetry).then(take, (error: unknown) => {
+      take({
+        failure: `${who} cannot be reached: ${error instanceof Error ? error.message : String(error)}`,
+      });
     });
     return () => {
       stop.abort();
@@ -239,6 +252,7 @@ export class Servers {
   }
 
   #noteAnswer(upstream: Upstream): void {
+    upstream.answeredAtMs = performance.now();
     if (upstream.health.noteAnswer()) this.#sayUp(upstream);
   }
 

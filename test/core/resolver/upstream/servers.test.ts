@@ -255,6 +255,20 @@ describe('Servers', () => {
       expect(log.lines).to.have.length(0);
     });
 
+    it('does not call it down for names that it is silent about, while it answers for others', async () => {
+      const tarpit = Name.parse('tarpit.example');
+      const server = await serve((query) => {
+        if (query.message.questions[0]?.name.equals(tarpit) !== true) answerWith({})(query);
+      });
+      const servers = serversOf([server], { tries: 1 }, 300);
+      for (let n = 0; n < 3; n++) {
+        const silent = servers.ask({ ...asked, name: tarpit });
+        expect(await servers.ask(asked)).to.have.property('message');
+        expect(await silent).to.have.property('failure');
+      }
+      expect(log.lines).to.have.length(0);
+    });
+
     it('counts silence as a failure, though another answered', async () => {
       const [first, second] = [await serve(() => undefined), await serve(answerWith({}))];
       const servers = serversOf([first, second]);
