@@ -19,7 +19,7 @@ export interface LookupFacts {
   readonly name: string;
   readonly type: string;
   readonly status: SecurityStatus;
-  /** What is proved, as 'NOERROR' or 'NXDOMAIN'; what was said, where nothing is. */
+  /** What is proved, as 'NOERROR' or 'NXDOMAIN'; what was said, if it is insecure; 'SERVFAIL' where nothing can be used. */
   readonly rcode: string;
   readonly reason: ValidationReason;
   /** From the trust anchor down; where something failed, the failing step is the last. */

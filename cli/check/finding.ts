@@ -70,7 +70,8 @@ export function formatFinding(finding: Finding): string {
   if (finding.severity === 'ok') return `ok: ${path}: ${printableText(finding.fact)}`;
   const wrong = printableText(finding.wrong);
   const right = printableText(finding.right);
-  if (finding.severity === 'error') return formatProblem({ ...finding, wrong, right });
-  const where = `${finding.file}:${String(finding.line)}:${String(finding.column)}`;
+  const file = printableText(finding.file);
+  if (finding.severity === 'error') return formatProblem({ ...finding, file, wrong, right });
+  const where = `${file}:${String(finding.line)}:${String(finding.column)}`;
   return `${where}: warning: ${path}: ${wrong}; ${right}`;
 }

@@ -11,6 +11,7 @@ import type { Command } from 'commander';
 import { loadAccessList } from '../../core/acl/list-file.ts';
 import type { LoadedConfig } from '../../core/config/config.ts';
 import { ConfigError } from '../../core/config/errors.ts';
+import { printableText } from '../../core/observe/printable.ts';
 import { FindingsAt, findingOf, formatFinding, type Finding } from '../check/finding.ts';
 import { checkIdentity } from '../check/identity.ts';
 import { checkPorts, type Listen } from '../check/ports.ts';
@@ -128,11 +129,12 @@ function endpointsOf({ config, plugins }: LoadedWithPlugins): {
 }
 
 function inWords({ findings }: CheckResult, file: string): string {
+  const shown = printableText(file);
   const count = (severity: Finding['severity']): number =>
     findings.filter((finding) => finding.severity === severity).length;
   const errors = count('error');
   const summary =
-    errors === 0 ? `${file} is right` : `${file}: ${String(errors)} error${errors === 1 ? '' : 's'}`;
+    errors === 0 ? `${shown} is right` : `${shown}: ${String(errors)} error${errors === 1 ? '' : 's'}`;
   const warnings = count('warning');
   const more = warnings === 0 ? '' : `, ${String(warnings)} warning${warnings === 1 ? '' : 's'}`;
   return [...findings.map(formatFinding), summary + more].join('\n');

@@ -445,6 +445,12 @@ ${given.more ?? ''}`;
       expect((await faults())[0]).to.include(`; publish: ${record()}`);
     });
   });
+
+  it('shows no character that a terminal obeys, not those of its argument either', async () => {
+    const { exitCode, stdout } = await runCommand(registerCheck, ['check', '-c', 'none\u001b[31m']);
+    expect(stdout).to.match(/^none\\x1b\[31m:1:1: there is no such file; .*\nnone\\x1b\[31m: 1 error\n$/);
+    expect(exitCode).to.equal(2);
+  });
 });
 
 /** Runs `danced check` as a user who may read the folder but neither our key nor a port below 1024. */

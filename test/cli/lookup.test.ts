@@ -204,6 +204,11 @@ describe('danced lookup', () => {
       expect(exitCode).to.equal(0);
     });
 
+    it('says how long the answer counts only where it does', async () => {
+      const { stdout } = await inLab('_xfr.unsigned.example');
+      expect(stdout).to.match(/ TLSA is insecure: .*\nasked 127\.0\.0\.1:\d+ \(from --server\)\n$/s);
+    });
+
     it('marks the failing step, which is the last, and gives no record', async () => {
       const { exitCode, stdout } = await inLab('_xfr.broken.example');
       const steps = stdout.split('\n').filter((line) => /^ {2}/.test(line));
@@ -235,7 +240,11 @@ plugins: [{ use: xot/gate, listen: ["127.0.0.1:0"], primary: 127.0.0.1, zones: [
   describe('ends with 2 and words for', () => {
     const cases: Record<string, [args: () => string[], words: RegExp]> = {
       'a name that is none': [() => ['a..b'], /It is not a domain name: an empty label/],
-      'a name with characters that a terminal obeys': [() => ['a\u001b[2J'], /A-labels/],
+      'a name with characters that a terminal obeys, which are not repeated': [
+        () => ['a\u001b[2J'],
+        /^error: [^\u001b]*'a\\x1b\[2J'[^\u001b]*a character that must be escaped[^\u001b]*$/,
+      ],
+      'a name that is not in ASCII': [() => ['münchen.example'], /xn--mnchen-3ya\.example/],
       'a type that is none': [() => [owner, 'TLSSA'], /A type as TLSA, or TYPE65280/],
       'a type that no zone has': [() => [owner, 'AXFR'], /No zone has records of this type/],
       'signatures, which nobody signs [RFC4035-2.2]': [() => [owner, 'RRSIG'], /not signed themselves/],
@@ -255,6 +264,13 @@ plugins: [{ use: xot/gate, listen: ["127.0.0.1:0"], primary: 127.0.0.1, zones: [
           return [owner, '--server', '127.0.0.1', '--anchor', join(folder, 'bad.key')];
         },
         /bad\.key:2:1: .*; write DS or DNSKEY records/,
+      ],
+      'a digest that was cut off when it was copied': [
+        () => {
+          writeFileSync(join(folder, 'bad.key'), '; keys\n. IN DS 1 8 2 0011\n');
+          return [owner, '--server', '127.0.0.1', '--anchor', join(folder, 'bad.key')];
+        },
+        /bad\.key:2:1: the digest of key 1 has 2 octets, and those of type 2 have 32; /,
       ],
       'anchors of which there are none': [
         () => {

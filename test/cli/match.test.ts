@@ -150,6 +150,46 @@ describe('danced match', () => {
     expect(no.exitCode).to.equal(1);
   });
 
+  describe('helps when nothing matches:', () => {
+    const notes = async (...args: string[]): Promise<string> => {
+      const { exitCode, stderr } = await runCommand(registerMatch, ['match', ...args, ...at2026]);
+      expect(exitCode).to.equal(1);
+      return stderr;
+    };
+
+    it('says which record publishes what was shown', async () => {
+      expect(await notes('--tlsa', `3 1 1 ${'00'.repeat(32)}`, '--chain', file(pem(leaf)))).to.equal(
+        `note: what was shown is published by: ${own}\n`,
+      );
+    });
+
+    it('finds the end entity behind its authority', async () => {
+      expect(await notes('--tlsa', own, '--chain', file(pem(issuing, root, leaf)))).to.match(
+        /\nnote: a record matches certificate 3 of the file; the peer’s own has to be the first\n$/,
+      );
+    });
+
+    it('says that the authority of a DANE-TA record has to be in the chain [RFC7671-5.2.2]', async () => {
+      const record = `2 0 1 ${sha256(root.der)}`;
+      expect(await notes('--tlsa', record, '--chain', file(pem(leaf, issuing)))).to.match(
+        /\nnote: for DANE-TA the chain .* must have the authority’s certificate in it\n$/,
+      );
+    });
+
+    it('says where roots come from', async () => {
+      const record = `1 1 1 ${sha256(leaf.spki)}`;
+      expect(await notes('--tlsa', record, '--chain', file(pem(leaf)))).to.equal(
+        'note: records of the usages PKIX-TA and PKIX-EE count only with --roots FILE\n',
+      );
+    });
+  });
+
+  it('takes the whole line of a record, as danced tlsa prints it, and the directory of an identity', async () => {
+    file(pem(leaf), 'certificate.pem');
+    const line = `_xfr.ns2.example. 3600 IN TLSA ${own}`;
+    expect(await json('--tlsa', line, '--chain', folder)).to.include({ ok: true, exitCode: 0 });
+  });
+
   describe('ends with 2 and words for', () => {
     const key = encodePem(Buffer.from('secret'), 'PRIVATE KEY');
     const cases: Record<string, [args: () => string[], words: RegExp]> = {

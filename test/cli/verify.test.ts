@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { registerVerify } from '../../cli/commands/verify.ts';
 import type { VerifyFacts } from '../../cli/verify-facts.ts';
+import { presentTlsa } from '../../core/dns/present.ts';
 import { encodePem } from '../../core/pki/pem.ts';
 import type { IssuedIdentity } from '../../core/pki/issue.ts';
 import { startLab, type Lab } from '../../lab/lab.ts';
@@ -195,6 +196,16 @@ plugins: [{ use: xot/gate, listen: ["127.0.0.1:0"], primary: 127.0.0.1, zones: [
     expect([result.ok, exitCode]).to.deep.equal([true, 0]);
   });
 
+  it('says which record publishes a key that none is about', async () => {
+    const other = await makeIdentity(client);
+    const { stdout, stderr } = await verify(
+      ...[client, '--chain', file('other.pem', other.certificatePem), '-c', join(folder, 'danced.yaml')],
+    );
+    expect(stdout).to.match(/^\S+: a gate would refuse it: key-mismatch\n/);
+    const record = presentTlsa(tlsaRdata(other));
+    expect(stderr).to.equal(`note: what was shown is published by: ${record}\n`);
+  });
+
   it('judges as of another time', async () => {
     const result = await facts(client, '--chain', chain, '--at', '2020-01-01');
     expect(result).to.include({ ok: false, reason: 'bogus' });
@@ -212,6 +223,7 @@ plugins: [{ use: xot/gate, listen: ["127.0.0.1:0"], primary: 127.0.0.1, zones: [
     expect(stdout).to.match(/; the proof counts until 20\S+Z\n$/);
     const refused = await verify('_xfr.stranger.example', ...config);
     expect(refused.stdout).to.match(/^\S+: a gate would refuse it: not-admitted\n {2}(✗|NO) access /);
+    expect(refused.stdout).to.match(/\n\nnobody was asked\n$/);
     const open = await verify(client, ...config);
     expect(open.stdout).to.match(/\nIt can show .*:\n {2}3 1 1 [0-9a-f]{64} \(DANE-EE SPKI SHA2-256\)\n/);
   });
