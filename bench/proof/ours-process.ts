@@ -1,7 +1,7 @@
 /**
  * The process that is measured on our side: it does what the benchmark orders, and answers with one number.
  */
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { associationData } from '../../core/dane/tlsa.ts';
 import type { PeerCredentials } from '../../core/dane/types.ts';
@@ -97,9 +97,10 @@ async function identityMicroseconds(name: Name): Promise<number> {
 }
 
 function credentials(name: Name): PeerCredentials {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
     certificate: randomBytes(500),
-    subjectPublicKeyInfo: randomBytes(91),
+    subjectPublicKeyInfo: publicKey.export({ format: 'der', type: 'spki' }),
     dnsNames: [name],
     chain: [],
   };

@@ -20,9 +20,17 @@ const remedies: Readonly<Partial<Record<ValidationReason, string>>> = {
   'no-anchor': 'configure a trust anchor for it',
 };
 
+/** The same for the zone of a trust anchor, which no zone above vouches for. */
+const remediesAtAnchor: Readonly<Partial<Record<ValidationReason, string>>> = {
+  'ds-mismatch':
+    'bring the trust anchor up to date; or somebody answers in the place of the zone, or this is not the DNS that the anchor is of',
+  'no-dnskey': 'see that the resolver knows the DNS that the trust anchor is of',
+};
+
 /** The words for a result, with what would mend it. */
-export function advise({ reason, detail }: Pick<Hop, 'reason' | 'detail'>): string {
-  const remedy = remedies[reason];
+export function advise({ reason, detail }: Pick<Hop, 'reason' | 'detail'>, trust?: ZoneTrust): string {
+  const isAtAnchor = trust?.isAnchor === true && trust.status !== 'secure';
+  const remedy = (isAtAnchor ? remediesAtAnchor[reason] : undefined) ?? remedies[reason];
   return remedy === undefined ? detail : `${detail}; ${remedy}`;
 }
 
@@ -55,11 +63,17 @@ function failedAtZone({ trust }: Hop): boolean {
 function zoneStep(trust: ZoneTrust): Step {
   const { zone: name, isAnchor, status, server } = trust;
   const kind = isAnchor ? 'anchor' : 'zone';
-  return { kind, name, status, detail: advise(trust), ...(server === undefined ? {} : { server }) };
+  return { kind, name, status, detail: advise(trust, trust), ...(server === undefined ? {} : { server }) };
 }
 
 function hopStep(hop: Hop): Step {
   const { name, status, server } = hop;
-  const kind = hop.alias !== undefined ? 'alias' : hop.records.length > 0 ? 'answer' : 'denial';
-  return { kind, name, status, detail: advise(hop), ...(server === undefined ? {} : { server }) };
+  const kind = hop.alias !== undefined ? 'alias' : isDenial(hop) ? 'denial' : 'answer';
+  return { kind, name, status, detail: advise(hop, hop.trust), ...(server === undefined ? {} : { server }) };
+}
+
+/** Whether it is about an absence. What has failed has no records either, and may have been meant as an answer. */
+function isDenial({ status, reason, records }: Hop): boolean {
+  if (status === 'bogus' || status === 'indeterminate') return reason.startsWith('denial-');
+  return records.length === 0;
 }

@@ -91,7 +91,7 @@ function conclude({ name, type }: Inquiry, hops: readonly Hop[]): Verdict {
     type,
     status,
     reason: decisive.reason,
-    detail: advise(decisive),
+    detail: advise(decisive, decisive.trust),
     rcode: last.rcode,
     records: last.records,
     aliases: hops.slice(1).map((hop) => hop.name),

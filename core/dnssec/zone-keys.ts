@@ -127,7 +127,7 @@ function keysVouchedFor(
   if (vouched.length === 0) {
     const cut = whatWasCut(voucher, dnskeys, keys, budget);
     if (cut === undefined) {
-      return bogus('ds-mismatch', `no DNSKEY of ${zone.toString()} is one that the ${voucher.who} name`);
+      return bogus('ds-mismatch', `no DNSKEY of ${zone.toString()} is named by the ${voucher.who}`);
     }
     budget.refuse(cut);
     return bogus('work-limit', `${zone.toString()} has more records than the limit \`${cut}\` allows`);

@@ -35,7 +35,12 @@ export class Failures {
   /** The failure that must not be tried again yet. */
   recent(key: string, nowMs: number): LookupResult | undefined {
     const failure = this.#failures.get(key);
-    return failure && nowMs < this.#endOf(failure) ? failure.result : undefined;
+    if (!failure) return undefined;
+    const leftMs = this.#endOf(failure) - nowMs;
+    if (leftMs <= 0) return undefined;
+    const [ago, left] = [nowMs - failure.sinceMs, leftMs].map((ms) => String(Math.ceil(ms / 1000)));
+    const { result } = failure;
+    return { ...result, detail: `${result.detail} (found ${ago} s ago; asked again in ${left} s)` };
   }
 
   /** `isOutage`: nobody answered, so that it is worth trying as soon as somebody does. */

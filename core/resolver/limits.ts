@@ -44,11 +44,12 @@ export const resolverLimits = {
       'how long a failed lookup is not tried again, and a failing resolver asked last; doubles with each failure in a row (RFC 9520 section 3.2)',
   },
   'failure-max': {
-    default: 5 * minuteMs,
+    default: minuteMs,
     min: 1_000,
     max: 5 * minuteMs,
     unit: 'ms',
-    reason: 'where the doubling ends (RFC 9520 section 3.2 allows 5 minutes)',
+    reason:
+      'where the doubling ends (RFC 9520 section 3.2 allows 5 minutes): who mends a zone waits no longer',
   },
   'failure-octets': {
     default: 4 * 1024 * 1024,

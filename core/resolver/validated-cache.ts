@@ -175,8 +175,10 @@ export class ValidatedCache implements LookupMemory {
 
   #keep(key: string, entry: PackedHop | PackedZone): void {
     const nowMs = this.#options.nowMs();
-    // What has no time left would only push out what has.
-    if (Math.min(entry.expiresMs, entry.signedUntilMs) > nowMs) this.#entries.set(key, entry);
+    // What has no time left would only push out what has; a TTL of 0 has some where policy lets it be stale.
+    const mayBeStale = !isZone(entry) && entry.status === 'secure';
+    const endsMs = mayBeStale ? this.#lastUseMs(entry) : Math.min(entry.expiresMs, entry.signedUntilMs);
+    if (endsMs > nowMs) this.#entries.set(key, entry);
     else this.#entries.delete(key);
   }
 }

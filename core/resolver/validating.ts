@@ -175,7 +175,7 @@ export class ValidatingResolver implements Resolver {
   }
 
   async #find(key: string, name: Name, type: number, memory: LookupMemory): Promise<LookupResult> {
-    using deadline = new Deadline(this.#timeoutMs);
+    using deadline = new Deadline(this.#timeoutMs, this.#servers.names);
     const verdict = await this.#validate(name, type, memory, deadline);
     const result = this.#resultOf(verdict);
     if (verdict.status === 'secure' || verdict.status === 'insecure') {

@@ -22,6 +22,7 @@ export function dnsOverTls(server: UpstreamServer, { name, ca }: UpstreamTls): S
     word: 'TLS',
     ready: 'secureConnect',
     pad: true,
+    wordsFor,
     open: () => {
       const socket = tls.connect({
         host: server.address,
@@ -36,6 +37,22 @@ export function dnsOverTls(server: UpstreamServer, { name, ca }: UpstreamTls): S
       return socket;
     },
   };
+}
+
+/** OpenSSL's codes for a path that ends at nobody who is known. */
+const unknownAuthority: ReadonlySet<unknown> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** Node's own words for these advise what its users can do, who write programs. */
+function wordsFor(error: Error): string {
+  return 'code' in error && unknownAuthority.has(error.code)
+    ? 'its certificate is from an authority that is not known here; name the file of the authority with `ca` in `resolver`'
+    : error.message;
 }
 
 /**

@@ -105,6 +105,11 @@ export class Servers {
     for (const { label } of this.#upstreams) options.meters.serverUp(label, true);
   }
 
+  /** All of them, in words. */
+  get names(): string {
+    return this.#upstreams.map(({ who }) => who).join(' and ');
+  }
+
   /** Asks the servers until one answers. Never rejects. */
   ask(asked: Asked, how: AskOptions = {}): Promise<ServersAnswer> {
     if (this.#isClosed) return Promise.resolve(shutDown);
@@ -277,5 +282,5 @@ const givenUp: ExchangeFailure = { failure: 'given up' };
 function streamTransport(server: UpstreamServer): ConstructorParameters<typeof StreamClient>[1] {
   if (server.tls) return dnsOverTls(server, server.tls);
   const open = (): net.Socket => net.connect({ host: server.address, port: server.port, noDelay: true });
-  return { word: 'TCP', ready: 'connect', pad: false, open };
+  return { word: 'TCP', ready: 'connect', pad: false, open, wordsFor: ({ message }) => message };
 }

@@ -24,6 +24,8 @@ export interface StreamTransport {
   readonly open: () => net.Socket;
   /** The socket's event after which queries may be sent. */
   readonly ready: 'connect' | 'secureConnect';
+  /** What an error of the socket means. */
+  readonly wordsFor: (error: Error) => string;
   /** Whether queries are padded (RFC 8467). */
   readonly pad: boolean;
 }
@@ -182,7 +184,7 @@ class StreamConnection {
     });
     this.#socket.on('error', (error) => {
       const what = this.#state === 'opening' ? 'cannot be reached by' : 'broke off';
-      this.close(`${this.#who} ${what} ${word}: ${error.message}`);
+      this.close(`${this.#who} ${what} ${word}: ${this.#transport.wordsFor(error)}`);
     });
     this.#socket.on('close', () => {
       this.close();

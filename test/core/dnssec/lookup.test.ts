@@ -105,6 +105,17 @@ describe('a validated lookup', () => {
     expect(budget.signatures).to.equal(12);
   });
 
+  it('calls a denial what is about an absence, and an answer what might have been one', () => {
+    const kindOf = (question: string, options?: LookupOptions) =>
+      look(question, options).verdict.steps.at(-1)?.kind;
+    expect(kindOf('TLSA nothing.z')).to.equal('denial');
+    expect(kindOf('TLSA nothing.z', { lie: lieAbout('TLSA nothing.z', stripped) })).to.equal('denial');
+    expect(kindOf('TLSA _xfr.z')).to.equal('answer');
+    expect(kindOf('TLSA _xfr.z', { lie: lieAbout('TLSA _xfr.z', stripped) })).to.equal('answer');
+    const silence = lieAbout('TLSA _xfr.z', () => ({ failure: 'nobody is there' }));
+    expect(kindOf('TLSA _xfr.z', { lie: silence })).to.equal('answer');
+  });
+
   it('is bogus when it would take more work than it is given, and says which limit', () => {
     const cases: [limits: Partial<ValidationLimits>, words: string][] = [
       [{ signatures: 5 }, 'signatures'],

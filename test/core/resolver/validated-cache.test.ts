@@ -186,6 +186,16 @@ describe('ValidatedCache', () => {
       expect(stale(cache)).to.equal(undefined);
     });
 
+    it('gives also what came with a TTL of 0', () => {
+      const cache = cacheWith({}, hour);
+      cache.rememberHop(hop());
+      cache.rememberHop(hop({ expiresMs: start }));
+      expect(resultIn(cache)).to.equal(undefined);
+      expect(stale(cache)).to.include({ status: 'secure', expiresMs: start + 30 * second });
+      nowMs = start + hour;
+      expect(stale(cache)).to.equal(undefined);
+    });
+
     it('gives nothing where policy does not say so', () => {
       const cache = cacheWith();
       cache.rememberHop(hop());
