@@ -4,7 +4,6 @@
  * They are asked in the order of the configuration, those that are down after the others. Equal questions under way
  * share one exchange (RFC 5452 section 5: many equal questions under way make a forged answer likelier to fit one).
  */
-import net from 'node:net';
 import type { Log } from '../../observe/log.ts';
 import type { Message } from '../../dns/message.ts';
 import type { ResolverLimits } from '../limits.ts';
@@ -21,7 +20,7 @@ import {
   type GiveUp,
   type UpstreamServer,
 } from './server.ts';
-import { StreamClient } from './stream.ts';
+import { dnsOverTcp, StreamClient, type StreamTransport } from './stream.ts';
 import { UdpClient } from './udp.ts';
 
 export interface ServersOptions {
@@ -279,8 +278,6 @@ export class Servers {
 const shutDown: ExchangeFailure = { failure: 'the resolver is shut down' };
 const givenUp: ExchangeFailure = { failure: 'given up' };
 
-function streamTransport(server: UpstreamServer): ConstructorParameters<typeof StreamClient>[1] {
-  if (server.tls) return dnsOverTls(server, server.tls);
-  const open = (): net.Socket => net.connect({ host: server.address, port: server.port, noDelay: true });
-  return { word: 'TCP', ready: 'connect', pad: false, open, wordsFor: ({ message }) => message };
+function streamTransport(server: UpstreamServer): StreamTransport {
+  return server.tls ? dnsOverTls(server, server.tls) : dnsOverTcp(server);
 }

@@ -8,7 +8,7 @@
  * Limitations: a server's edns-tcp-keepalive (RFC 7828) is not asked for; no TLS session is resumed.
  */
 import { randomInt } from 'node:crypto';
-import type net from 'node:net';
+import net from 'node:net';
 import { frame, FrameReader } from '../../dns/framing.ts';
 import type { Message } from '../../dns/message.ts';
 import type { ResolverLimits } from '../limits.ts';
@@ -28,6 +28,12 @@ export interface StreamTransport {
   readonly wordsFor: (error: Error) => string;
   /** Whether queries are padded (RFC 8467). */
   readonly pad: boolean;
+}
+
+/** Plain TCP to a server. */
+export function dnsOverTcp({ address, port }: UpstreamServer): StreamTransport {
+  const open = (): net.Socket => net.connect({ host: address, port, noDelay: true });
+  return { word: 'TCP', ready: 'connect', pad: false, open, wordsFor: ({ message }) => message };
 }
 
 type StreamLimits = Pick<

@@ -1,12 +1,11 @@
 import { expect } from 'chai';
-import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RrType } from '../../../../core/dns/constants.ts';
 import { frame } from '../../../../core/dns/framing.ts';
 import { encodeMessage, makeResponse, type Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { defaultResolverLimits, type ResolverLimits } from '../../../../core/resolver/limits.ts';
-import { StreamClient } from '../../../../core/resolver/upstream/stream.ts';
+import { dnsOverTcp, StreamClient } from '../../../../core/resolver/upstream/stream.ts';
 import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
 
 const asked = { name: Name.parse('_xfr.ns2.example'), type: RrType.TLSA };
@@ -26,9 +25,10 @@ describe('StreamClient', () => {
   ): Promise<{ server: DnsServer; client: StreamClient }> {
     const server = await DnsServer.start(answer);
     const { address, port } = server;
-    const connect = (): net.Socket => net.connect({ host: address, port, noDelay: true });
-    const transport = { word: 'TCP', ready: 'connect', pad: false, open: connect } as const;
-    const client = new StreamClient({ address, port }, transport, { ...defaultResolverLimits, ...limits });
+    const client = new StreamClient({ address, port }, dnsOverTcp(server), {
+      ...defaultResolverLimits,
+      ...limits,
+    });
     open.push(client, server);
     return { server, client };
   }
