@@ -22,7 +22,7 @@ interface ValidationLimit {
 /** The table; keys are those of the configuration. */
 export const validationLimits = {
   signatures: {
-    default: 40,
+    default: 36,
     min: 32,
     max: 1000,
     unit: 'count',

