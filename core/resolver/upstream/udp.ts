@@ -4,7 +4,9 @@
  * Against forged answers (RFC 5452 section 9.2): each question has a random ID and goes through one of the open sockets,
  * chosen at random; an answer counts only on that socket, which is connected to the resolver, with that ID and question.
  * A socket takes 64 questions or lives five seconds, so that nobody has the time to find its port. A forger who is lucky
- * all the same gets nothing: what he says has no signature, and the second attempt goes over a stream (validating.ts).
+ * all the same gets no identity: what he says has no signature. He delays one lookup, for what is bogus is asked for again
+ * from another server, or over a stream where there is only one (validating.ts); or, with an answer that uses the budget
+ * of work up, he ends it, until the failure is forgotten.
  *
  * One socket is opened for each question that finds the chosen one busy, as far as the limit allows; to make a socket for
  * every question would cost more than to ask it.
