@@ -35,6 +35,7 @@ plugins:
 
 /** A complete access list; the test loads it. */
 export const exampleAccessList = `version: 1
+anonymous: { allow: [] }
 clients:
   _xfr.ns2.partner.example:
     roles: [secondary]
@@ -83,6 +84,8 @@ ${exampleAccessList}\`\`\`
 - The most specific entry wins alone: a name's own entry, else that of the longest \`*.name\`. Entries do not add up, so
   \`allow: []\` takes away what an entry above would give.
 - A name that no entry knows is not looked up in the DNS at all.
+- \`anonymous\` has the form of a client, and is for all who have no identity where the listener has \`on-failure: anonymous\`.
+  Without it they may do nothing.
 - The same name twice, also in other letters or with other escapes, is refused.
 - The file is read again on SIGHUP and when it changes. If the new one is broken, the old rules stay and the log says
   what is wrong and where.

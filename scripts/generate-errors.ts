@@ -13,8 +13,8 @@ import type { Decision } from '../core/acl/model.ts';
 import { noIdentityReasons, type NoIdentityReason } from '../core/dane/types.ts';
 import { EdeCode, Rcode, rcodeName } from '../core/dns/constants.ts';
 import { validationReasons, type ValidationReason } from '../core/dnssec/status.ts';
-import type { RefusalReason } from '../core/server/connection.ts';
-import type { ConnectionEnd } from '../core/server/requests.ts';
+import type { RefusalReason } from '../core/server/arrival.ts';
+import type { ConnectionEnd } from '../core/server/service.ts';
 import type { RelayReport } from '../plugins/xot/relay.ts';
 
 /** What it means, and what to do. */
@@ -22,12 +22,15 @@ type Row = readonly [meaning: string, mend: string];
 
 const identityMends: Record<NoIdentityReason, string> = {
   'no-certificate':
-    'Give the client its certificate and key (BIND: `cert-file` and `key-file` in `tls {}`; NSD: `client-cert` and `client-key` in `tls-auth`).',
+    'Give the client its certificate and key, or a raw public key where it can show one (BIND: `cert-file` and `key-file` in `tls {}`; NSD: `client-cert` and `client-key` in `tls-auth`).',
   'bad-certificate': 'Make a new one with `danced keygen`; `detail` says what cannot be read.',
-  'no-claim': 'Make a certificate whose subjectAltName has the name: `danced keygen NAME` does.',
+  'no-claim':
+    'Make a certificate whose subjectAltName has the name: `danced keygen NAME` does. A raw public key needs a client that says its name in the extension `dane_clientid`, and a listener whose `claims` have `extension`; `detail` says what was missing.',
+  'bad-name':
+    'Configure the client with the name of its TLSA record, as in `danced tlsa`, without a dot at the end; `detail` says what is wrong with it. This client is refused also where `on-failure` is `anonymous`.',
   'not-admitted': 'If the client should be let in, put the name shown in `claims` into the access list.',
   'no-tlsa':
-    'Publish the record that `danced tlsa` prints for the client’s certificate, under exactly that name.',
+    'Publish the record that `danced tlsa` prints for the client’s certificate or key, under exactly that name.',
   insecure:
     'Sign the zone, and see that its parent has the DS record; `danced lookup NAME` shows where the chain ends. With `validation: trust-ad`, if it is signed, the resolver of the gate does not validate: `danced check` tells.',
   bogus:
@@ -39,7 +42,7 @@ const identityMends: Record<NoIdentityReason, string> = {
   'key-mismatch':
     'Publish the record of the key that the client has now. While a key is changed, publish both (RFC 7671 section 8.1).',
   'name-mismatch':
-    'Give the certificate the claimed name as a dNSName, or publish a record of usage DANE-EE (3), for which names do not count (RFC 7671 section 5.1).',
+    'Give the certificate the claimed name as a dNSName, or publish a record of usage DANE-EE (3), for which names do not count (RFC 7671 section 5.1). A client that says another name than its certificate has is refused also where `on-failure` is `anonymous`.',
   'path-invalid':
     'Let the client send the certificates of its authorities; `detail` says what is wrong with the path: dates, names, or what an authority may not sign. `danced match` tries it without a connection.',
   'work-limit': 'Let the client send its own chain and nothing besides.',
@@ -87,6 +90,10 @@ const earlyRefusals: Record<EarlyReason, Row> = {
     'the TLS handshake failed',
     '`detail` has the words of the TLS library: mostly a client without TLS 1.3, or one that does not trust our certificate.',
   ],
+  'bad-client-id': [
+    'the client sent the extension `dane_clientid` malformed, empty, or twice; it has been told by an alert',
+    'Look at the client: see which version of the draft it has. The older one needs `dialect: draft-09`.',
+  ],
   'no-alpn': [
     'the client did not offer ALPN `dot`',
     'Use a client that does zone transfer over TLS (RFC 9103 section 7.1).',
@@ -132,8 +139,8 @@ type RequestReason =
 
 const requestRefusals: Record<RequestReason, Row> = {
   'no-entry': [
-    'the access list lost the client after the connection was made',
-    'Put it back, if that was a mistake.',
+    'the access list lost the client after the connection was made; or the client is anonymous and the list has no `anonymous`',
+    'Put it back, if that was a mistake. The line `client is anonymous` says why it is not known.',
   ],
   'no-rule': [
     'no rule of the client’s entry allows it this zone',
@@ -211,12 +218,13 @@ export async function errorsPage(): Promise<string> {
 
 <!-- Made by scripts/generate-errors.ts from the lists in the code. Do not edit. -->
 
-The peer learns little, the operator everything: a client that is not identified sees its connection close, one that
-asks for too much gets a response code, and the reason is in the log.
+The peer learns little, the operator everything: a client that is not identified gets the TLS alert \`handshake_failure\`,
+whatever the reason, one that asks for too much gets a response code, and the reason is in the log.
 
 ## Not identified
 
-Line \`connection refused\`, field \`reason\`; metric \`danced_connections_total\`, label \`outcome\`.
+Line \`connection refused\`, field \`reason\`; metric \`danced_connections_total\`, label \`outcome\`. Where \`on-failure\` is
+\`anonymous\` the line is \`client is anonymous\`, the field the same, and the connection goes on without identity.
 
 ${table(['reason', 'meaning', 'what to do'], identity)}
 

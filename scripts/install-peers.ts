@@ -1,5 +1,7 @@
 /**
- * Installs what the interop tests run against: the name servers and tools of others, from Debian's packages.
+ * Installs what the interop tests run against: the name servers and tools of others, from Debian's packages; and the
+ * other line of Node that danced runs on. With the compiler that is among those packages it builds the TLS addon, if
+ * that was not built when danced was installed.
  *
  * Says in plain words what it does. Works as root, or through sudo when that asks for no password; otherwise it prints
  * the command to run, and ends with exit code 1.
@@ -10,14 +12,36 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import {
+  buildAddonFor,
+  findOtherNode,
+  installOtherNode,
+  otherNodeVersion,
+} from '../test/support/peers/other-node.ts';
 import { missingPackages } from '../test/support/peers/programs.ts';
 
 const policyFile = '/usr/sbin/policy-rc.d';
 // invoke-rc.d(8): 101 is "action forbidden by policy".
 const policy = '#!/bin/sh\nexit 101\n';
 
+/** How this calls itself through sudo. */
+const packagesOnly = '--packages-only';
+const isForPackagesOnly = process.argv.includes(packagesOnly);
+
 const packages = missingPackages();
 if (packages.length > 0) process.exitCode = provide(packages);
+// As the user who runs the tests, also where the packages came through sudo.
+if (!process.exitCode && !isForPackagesOnly) process.exitCode = provideNodes();
+
+function provideNodes(): number {
+  if (!buildAddonFor(process.execPath)) return 1;
+  const other = findOtherNode();
+  if (other !== undefined) return buildAddonFor(other) ? 0 : 1;
+  say(`The tests run on Node ${otherNodeVersion} too; installing it below node_modules.`);
+  if (installOtherNode()) return 0;
+  say(`Could not install Node ${otherNodeVersion}; npm says why above.`);
+  return 1;
+}
 
 function provide(wanted: readonly string[]): number {
   const byHand = `sudo apt-get install ${wanted.join(' ')}`;
@@ -32,7 +56,7 @@ function provide(wanted: readonly string[]): number {
       return 1;
     }
     say('Installing them through sudo.');
-    return run('sudo', ['-n', process.execPath, fileURLToPath(import.meta.url)], 'inherit');
+    return run('sudo', ['-n', process.execPath, fileURLToPath(import.meta.url), packagesOnly], 'inherit');
   }
   say('Installing them with apt-get; their services are not started.');
   installAsRoot(wanted);

@@ -6,21 +6,25 @@
  */
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
-import { alpnProtocol } from './context.ts';
 
 export type Handshake =
   | { readonly socket: tls.TLSSocket }
   | {
       readonly socket?: undefined;
-      readonly reason: 'tls-failed' | 'no-alpn' | 'gone' | 'timeout';
+      readonly reason: 'tls-failed' | 'bad-client-id' | 'no-alpn' | 'gone' | 'timeout';
       readonly detail: string;
     };
 
-/** Resolves when the handshake has ended, well or not; rejects never. On failure the connection is destroyed. */
+/**
+ * Resolves when the handshake has ended, well or not; rejects never. On failure the connection is destroyed.
+ *
+ * @param alpnProtocols one of them must be what the client offers (RFC 7301); none: ALPN is not looked at
+ */
 export function handshake(
   raw: Socket,
   context: tls.SecureContext,
   deadline: AbortSignal,
+  alpnProtocols: readonly string[],
 ): Promise<Handshake> {
   return new Promise((resolve) => {
     const socket = new tls.TLSSocket(raw, {
@@ -29,8 +33,8 @@ export function handshake(
       requestCert: true,
       // Not node's verdict but DANE's decides; see core/dane.
       rejectUnauthorized: false,
-      // A client that offers ALPN without "dot" gets the alert no_application_protocol.
-      ALPNProtocols: [alpnProtocol],
+      // A client that offers ALPN without any of ours gets the alert no_application_protocol.
+      ALPNProtocols: [...alpnProtocols],
     });
     let failure: Error | undefined;
     const onFailure = (error: Error): void => {
@@ -40,16 +44,14 @@ export function handshake(
       end({ reason: 'timeout', detail: 'the TLS handshake was not finished in time' });
     };
     const onClose = (): void => {
-      end(
-        failure
-          ? { reason: 'tls-failed', detail: describeTlsError(failure) }
-          : { reason: 'gone', detail: 'the client closed the connection in the handshake' },
-      );
+      if (!failure) end({ reason: 'gone', detail: 'the client closed the connection in the handshake' });
+      else if (isBadExtension(failure)) end({ reason: 'bad-client-id', detail: '' });
+      else end({ reason: 'tls-failed', detail: describeTlsError(failure) });
     };
     const onSecure = (): void => {
       // RFC 9103 section 7.1: without "dot" it is not a zone transfer over TLS.
-      if (socket.alpnProtocol === alpnProtocol) end({ socket });
-      else end({ reason: 'no-alpn', detail: 'the client did not offer ALPN "dot" (RFC 9103 section 7.1)' });
+      if (alpnProtocols.length === 0 || socket.alpnProtocol) end({ socket });
+      else end({ reason: 'no-alpn', detail: `the client did not offer ALPN ${quoted(alpnProtocols)}` });
     };
     const end = (result: Handshake): void => {
       deadline.removeEventListener('abort', onDeadline);
@@ -73,6 +75,15 @@ export function handshake(
     if (deadline.aborted) onDeadline();
     else deadline.addEventListener('abort', onDeadline);
   });
+}
+
+/** An extension that the addon refused; OpenSSL has sent the alert. Only dane_clientid is the addon's. */
+function isBadExtension(error: Error): boolean {
+  return 'reason' in error && error.reason === 'bad extension';
+}
+
+function quoted(words: readonly string[]): string {
+  return words.map((word) => `"${word}"`).join(' or ');
 }
 
 /** OpenSSL's words without its file names and numbers, as "ssl/tls alert bad certificate". */

@@ -1,67 +1,121 @@
 /**
- * What the peer showed, taken once, directly after the handshake.
+ * What the peer showed, taken once, directly after the handshake: octets, which core/pki reads.
  *
- * `getPeerX509Certificate` is asked, and of what it gives only the octets: names and keys are read from the DER by
- * core/pki. Never `getPeerCertificate`: it builds an object with the parameters of the key, and for an EC key on a curve
+ * With the addon they are the octets of the Certificate message as the peer sent them, so that DANE compares what was sent
+ * and not what OpenSSL would write again; a raw public key and the name in dane_clientid come the same way. Without it
+ * `getPeerX509Certificate` is asked, and of what it gives only the octets.
+ *
+ * Never `getPeerCertificate`: it builds an object with the parameters of the key, and for an EC key on a curve
  * that has no NIST name (brainpool, secp256k1) Node 26.10 reads through a null pointer there, so a stranger's certificate,
  * or one in its chain, would end the process. Never `socket.authorized` either: it has been true for resumed sessions
  * without a certificate.
  *
- * `issuerCertificate` of that object is, despite its name, the certificate that was sent next, whoever issued it, so that a
- * chain in any order is seen whole. Before Node 26.10 asking a socket twice loses the chain: it is asked once.
- *
- * Limitations: of what follows the end entity, as much as core/pki/path-limits.ts allows; a raw public key shows as nothing.
- * Asking costs some 70 microseconds for each certificate that was sent, whether it is looked at or not. The octets are as
- * OpenSSL writes them again: the same as sent if they were DER.
+ * Limitations: of what follows the end entity, as much as core/pki/path-limits.ts allows. Without the addon: no raw
+ * public keys and no names; some 70 microseconds for each certificate that was sent.
  */
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { PeerCredentials } from '../dane/types.ts';
-import { dnsNames, subjectPublicKeyInfo } from '../pki/certificate.ts';
+import { checkSubjectPublicKeyInfo, dnsNames, subjectPublicKeyInfo } from '../pki/certificate.ts';
 import { CertificateFormatError } from '../pki/errors.ts';
 import { defaultPathLimits } from '../pki/path-limits.ts';
+import { parseCertificateMessage } from './certificate-message.ts';
+import { clientNameOf } from './client-id.ts';
+import { nativeTls, rawPublicKeyType, type NativeTls } from './native/native.ts';
 
-export type PeerSnapshot =
-  | { readonly credentials: PeerCredentials }
-  | {
-      readonly credentials?: undefined;
-      readonly reason: 'no-certificate' | 'bad-certificate';
-      readonly detail: string;
-    };
+/** The credentials, or why there are none; and what came beside them. */
+export type PeerSnapshot = Beside &
+  (
+    | { readonly credentials: PeerCredentials }
+    | {
+        readonly credentials?: undefined;
+        readonly reason: 'no-certificate' | 'bad-certificate';
+        readonly detail: string;
+      }
+  );
 
-/** Takes the snapshot of a connection whose handshake is complete. */
+interface Beside {
+  /** Octets of the name in dane_clientid, not checked yet; none: the client leaves it to its certificate (draft-09). */
+  readonly clientId?: Buffer;
+  /** Names the connection for `closeWithAlert`. */
+  readonly connectionId?: number;
+}
+
+/** Takes the snapshot of a connection whose handshake is complete, and whose context is from context.ts; once. */
 export function snapshotPeer(socket: TLSSocket): PeerSnapshot {
+  return nativeTls ? sentOctets(socket, nativeTls) : snapshotWithoutAddon(socket);
+}
+
+function sentOctets(socket: TLSSocket, native: NativeTls): PeerSnapshot {
+  const finished = socket.getPeerFinished();
+  if (!finished) return { reason: 'no-certificate', detail: '' };
+  const shown = native.takeHandshake(finished);
+  if (!shown) throw new Error('the TLS addon does not know this connection');
+  const version = socket.getProtocol() === 'TLSv1.3' ? 'TLSv1.3' : 'TLSv1.2';
+  const claim = version === 'TLSv1.3' ? shown.claim : shown.helloClaim;
+  const beside: Beside = { connectionId: shown.id, ...(claim && { clientId: clientNameOf(claim) }) };
+  return {
+    ...beside,
+    ...readCredentials(() => {
+      const [first, ...others] = parseCertificateMessage(shown.certificate, version);
+      if (first === undefined) return undefined;
+      if (shown.certificateType !== rawPublicKeyType) return ofCertificate(first, withinLimits(others));
+      checkSubjectPublicKeyInfo(first);
+      // RFC 7250 section 3: exactly one key.
+      if (others.length > 0) throw new CertificateFormatError('more than one raw public key');
+      return { subjectPublicKeyInfo: first, dnsNames: [], chain: [] };
+    }),
+  };
+}
+
+/**
+ * The snapshot by the means of Node alone.
+ *
+ * `issuerCertificate` of Node's object is, despite its name, the certificate that was sent next, whoever issued it, so that a
+ * chain in any order is seen whole. Before Node 26.10 asking a socket twice loses the chain: it is asked once.
+ */
+export function snapshotWithoutAddon(socket: TLSSocket): PeerSnapshot {
   const shown = socket.getPeerX509Certificate();
-  const certificate = shown?.raw;
-  if (!certificate) return { reason: 'no-certificate', detail: '' };
+  return readCredentials(() => {
+    const certificate = shown?.raw;
+    return certificate && ofCertificate(certificate, withinLimits(certificatesAfter(shown)));
+  });
+}
+
+function* certificatesAfter(endEntity: X509Certificate): Generator<Buffer> {
+  for (let next = endEntity.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
+    yield next.raw;
+  }
+}
+
+function ofCertificate(certificate: Buffer, chain: readonly Buffer[]): PeerCredentials {
+  return {
+    certificate,
+    subjectPublicKeyInfo: subjectPublicKeyInfo(certificate),
+    dnsNames: dnsNames(certificate).names,
+    chain,
+  };
+}
+
+/** The first of the certificates that follow the end entity, within the limits of a search for a path. */
+function withinLimits(certificates: Iterable<Buffer>): Buffer[] {
+  const limits = defaultPathLimits;
+  const chain: Buffer[] = [];
+  let octets = 0;
+  for (const certificate of certificates) {
+    octets += certificate.length;
+    if (chain.length === limits['chain-certificates'] || octets > limits['chain-octets']) break;
+    chain.push(certificate);
+  }
+  return chain;
+}
+
+function readCredentials(read: () => PeerCredentials | undefined): PeerSnapshot {
   try {
-    const { names } = dnsNames(certificate);
-    const publicKey = subjectPublicKeyInfo(certificate);
-    return {
-      credentials: {
-        certificate,
-        subjectPublicKeyInfo: publicKey,
-        dnsNames: names,
-        chain: certificatesAfter(shown),
-      },
-    };
+    const credentials = read();
+    return credentials ? { credentials } : { reason: 'no-certificate', detail: '' };
   } catch (error) {
     if (error instanceof CertificateFormatError) return { reason: 'bad-certificate', detail: error.message };
     throw error;
   }
-}
-
-/** DER of the certificates that were sent after this one, in their order, within the limits of a search for a path. */
-function certificatesAfter(endEntity: X509Certificate): Buffer[] {
-  const limits = defaultPathLimits;
-  const chain: Buffer[] = [];
-  let octets = 0;
-  for (let next = endEntity.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
-    if (chain.length === limits['chain-certificates']) break;
-    const { raw } = next;
-    octets += raw.length;
-    if (octets > limits['chain-octets']) break;
-    chain.push(raw);
-  }
-  return chain;
 }

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
+import { alpnProtocol } from '../../core/tls/context.ts';
 import { handshake, type Handshake } from '../../core/tls/handshake.ts';
 
 /** Both ends of a handshake that is over. */
@@ -38,7 +39,7 @@ export class TlsMeetingPlace {
   async next(deadline: AbortSignal = new AbortController().signal): Promise<Handshake> {
     const [raw] = (await once(this.#server, 'connection')) as [net.Socket];
     this.#sockets.push(raw);
-    return handshake(raw, this.#context, deadline);
+    return handshake(raw, this.#context, deadline, [alpnProtocol]);
   }
 
   /** A TLS client that offers "dot", unless the options have a list of their own. */

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import type { IssuedIdentity } from '../../../core/pki/issue.ts';
 import { gateContext } from '../../../core/tls/context.ts';
 import { keyOf } from '../../support/gate-bed.ts';
+import { everyAbility } from '../../support/gate-tls.ts';
 import { asLoaded, issueTestIdentity } from '../../support/test-identity.ts';
 import { TlsMeetingPlace, type Meeting } from '../../support/tls-meeting.ts';
 
@@ -18,7 +19,7 @@ describe('gateContext', () => {
   before(async () => {
     own = await issueTestIdentity('gate.example');
     client = await issueTestIdentity('ns2.example');
-    context = gateContext(asLoaded(own));
+    context = gateContext(asLoaded(own), everyAbility);
     place = await TlsMeetingPlace.open(context);
   });
 

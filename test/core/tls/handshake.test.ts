@@ -3,6 +3,7 @@ import type tls from 'node:tls';
 import { expect } from 'chai';
 import { gateContext } from '../../../core/tls/context.ts';
 import type { Handshake } from '../../../core/tls/handshake.ts';
+import { everyAbility } from '../../support/gate-tls.ts';
 import { asLoaded, issueTestIdentity } from '../../support/test-identity.ts';
 import { TlsMeetingPlace } from '../../support/tls-meeting.ts';
 
@@ -10,7 +11,9 @@ describe('handshake', () => {
   let place: TlsMeetingPlace;
 
   before(async () => {
-    place = await TlsMeetingPlace.open(gateContext(asLoaded(await issueTestIdentity('gate.example'))));
+    place = await TlsMeetingPlace.open(
+      gateContext(asLoaded(await issueTestIdentity('gate.example')), everyAbility),
+    );
   });
 
   after(() => place.close());

@@ -25,6 +25,13 @@ export const packageOf = {
   faketime: 'faketime',
   openssl: 'openssl',
   gcc: 'gcc',
+  'g++': 'g++',
+  make: 'make',
+  python3: 'python3',
+  'gnutls-cli': 'gnutls-bin',
+  'gnutls-serv': 'gnutls-bin',
+  certtool: 'gnutls-bin',
+  tshark: 'tshark',
 } as const;
 
 /** Debian's package for each C header that the tests compile against. */
