@@ -3,6 +3,8 @@
  * found; with `--json` the last line is one JSON document.
  */
 import { parseArgs } from 'node:util';
+import { benchHandshake } from './handshake/bench.ts';
+import { MeansMissing } from './handshake/trixie.ts';
 import { loadCpu, pinThisProcess } from './processes.ts';
 import { benchProof } from './proof/bench.ts';
 import { presentRows, type Row } from './report.ts';
@@ -10,7 +12,10 @@ import { presentRows, type Row } from './report.ts';
 /** A benchmark; `say` takes words about its progress. */
 type Bench = (rounds: number, say: (words: string) => void) => Promise<readonly Row[]>;
 
-const benches: ReadonlyMap<string, Bench> = new Map([['proof', benchProof]]);
+const benches: ReadonlyMap<string, Bench> = new Map([
+  ['proof', benchProof],
+  ['handshake', benchHandshake],
+]);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,9 +28,16 @@ if (bench === undefined || !Number.isInteger(rounds) || rounds < 1) {
   process.stderr.write(`usage: npm run bench -- ${[...benches.keys()].join('|')} [--json] [--rounds N]\n`);
   process.exitCode = 2;
 } else {
+  // The end of the process is what ends the peers, and a signal would skip it.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   pinThisProcess(loadCpu);
-  const rows = await bench(rounds, (words) => {
-    process.stderr.write(`${words}\n`);
-  });
-  process.stdout.write(`${values.json ? JSON.stringify({ name, rows }) : presentRows(rows)}\n`);
+  const say = (words: string): void => void process.stderr.write(`${words}\n`);
+  try {
+    const rows = await bench(rounds, say);
+    process.stdout.write(`${values.json ? JSON.stringify({ name, rows }) : presentRows(rows)}\n`);
+  } catch (error) {
+    if (!(error instanceof MeansMissing)) throw error;
+    say(error.message);
+    process.exitCode = 1;
+  }
 }

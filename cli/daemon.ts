@@ -3,7 +3,6 @@
  *
  * `danced run` puts a process around it, `danced demo` and tests run it in theirs.
  */
-import type { SecureContext } from 'node:tls';
 import { FileAccessStore } from '../core/acl/file-store.ts';
 import type { DancedConfig, LoadedConfig, PluginUse } from '../core/config/config.ts';
 import { presentTime } from '../core/config/time.ts';
@@ -13,17 +12,20 @@ import { Metrics } from '../core/observe/metrics.ts';
 import type { Certificate } from '../core/pki/certificate.ts';
 import type { PluginInstance, Readiness } from '../core/plugin/contract.ts';
 import { createHost } from '../core/plugin/host.ts';
-import { gateContext } from '../core/tls/context.ts';
-import { loadIdentity } from '../core/tls/identity.ts';
+import { certificatesOnly, gateContext } from '../core/tls/context.ts';
+import { loadIdentity, type LoadedIdentity } from '../core/tls/identity.ts';
+import { tlsFeatures, type TlsFeatures } from '../core/tls/native/native.ts';
 import type { LoadedWithPlugins, Plugins } from './plugins.ts';
-import { openResolver, type OpenResolver } from './resolution.ts';
-import { readRootsFile } from './trust-files.ts';
+import { openResolver, type OpenResolver } from '../core/embed/resolution.ts';
+import { readRootsFile } from '../core/embed/trust-files.ts';
 
 export interface DaemonOptions {
   readonly loaded: LoadedWithPlugins;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly nowMs?: () => number;
+  /** What TLS can do; that of this process if not said. */
+  readonly features?: TlsFeatures;
 }
 
 /** A running daemon. */
@@ -35,7 +37,7 @@ export class Daemon {
   readonly #resolver: OpenResolver;
   readonly #config: DancedConfig;
   readonly #plugins: Plugins;
-  #context: SecureContext;
+  #identity: LoadedIdentity;
   #admin: AdminServer | undefined;
   #stopping = false;
 
@@ -44,15 +46,18 @@ export class Daemon {
     this.#log = log;
     this.#config = loaded.config;
     this.#plugins = loaded.plugins;
-    this.#context = this.#readIdentity();
+    this.#identity = this.#readIdentity();
     this.#access = FileAccessStore.open(this.#config.access.file, { log });
-    const { nowMs = Date.now } = options;
+    const { nowMs = Date.now, features = tlsFeatures() } = options;
     const { metrics } = this;
     const roots = this.#readRoots();
     this.#resolver = openResolver(this.#config.resolver, { log, metrics, nowMs });
     this.#sayWhatIsNotValidated(nowMs());
+    this.#sayWhatIsMissing(features);
     const parts = {
-      context: () => this.#context,
+      identity: () => this.#identity,
+      extensionType: this.#config.dane.extensionType,
+      features,
       access: this.#access,
       resolver: this.#resolver,
       roots,
@@ -100,7 +105,7 @@ export class Daemon {
   reload(loaded: LoadedConfig | undefined): void {
     this.#access.reload();
     try {
-      this.#context = this.#readIdentity();
+      this.#identity = this.#readIdentity();
     } catch (error) {
       this.#log.error('identity not reloaded', { error, kept: 'the old key and certificate' });
     }
@@ -125,10 +130,18 @@ export class Daemon {
     this.#resolver.keep(() => this.#access.exactNames());
   }
 
-  #readIdentity(): SecureContext {
+  #readIdentity(): LoadedIdentity {
     const identity = loadIdentity(this.#config.identity.directory);
     for (const warning of identity.warnings) this.#log.warn('identity', { warning });
-    return gateContext(identity);
+    // What TLS does not take is found here, while the one before is still in force, and not with the next connection.
+    gateContext(identity, certificatesOnly);
+    return identity;
+  }
+
+  #sayWhatIsMissing({ addon, problem }: TlsFeatures): void {
+    if (addon) return;
+    const lost = 'no names from the extension, no raw public keys, no alerts, no padding of records';
+    this.#log.warn('TLS addon is missing', { problem, lost });
   }
 
   #sayWhatIsNotValidated(nowMs: number): void {

@@ -9,7 +9,9 @@ import { pathToFileURL } from 'node:url';
 import { ConfigError } from '../core/config/errors.ts';
 import { YamlDocument } from '../core/config/document.ts';
 import { checkConfig, type LoadedConfig } from '../core/config/config.ts';
+import type { TlsAbilities } from '../core/config/listener.ts';
 import type { Plugin } from '../core/plugin/contract.ts';
+import { tlsFeatures } from '../core/tls/native/native.ts';
 import { xotGate } from '../plugins/xot/gate.ts';
 
 /** By the word after `use:`. */
@@ -20,14 +22,21 @@ export type LoadedWithPlugins = LoadedConfig & { readonly plugins: Plugins };
 
 export const builtinPlugins: Plugins = new Map<string, Plugin<unknown>>([[xotGate.name, xotGate]]);
 
-/** Reads a configuration and the modules of the plugins that it names by path. Rejects with ConfigError. */
-export async function loadConfigAndPlugins(file: string): Promise<LoadedWithPlugins> {
+/**
+ * Reads a configuration and the modules of the plugins that it names by path. Rejects with ConfigError.
+ *
+ * @param can what TLS can do; that of this process if not said
+ */
+export async function loadConfigAndPlugins(
+  file: string,
+  can: TlsAbilities = tlsFeatures(),
+): Promise<LoadedWithPlugins> {
   const document = YamlDocument.read(file);
   const plugins = new Map(builtinPlugins);
   for (const { use, path } of modulesNamed(document)) {
     plugins.set(use, await importPlugin(document, use, path));
   }
-  return { ...checkConfig(document, plugins), plugins };
+  return { ...checkConfig(document, plugins, can), plugins };
 }
 
 /** The `use:` values that are paths; everything else about them is the schema's business. */

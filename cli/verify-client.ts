@@ -2,8 +2,9 @@
  * What a gate would say of a client now, step by step, by the gate's own code: is its name in the access list, does its
  * certificate claim it, is its TLSA record secure, does one match, and what may it do then?
  *
- * Limitations: the TLS handshake is not judged; a client that shows a certificate without its key is refused there. A
- * proof is taken to hold for as long as a gate with the default `proof-time` would.
+ * Limitations: the TLS handshake is not judged; a client that shows a certificate without its key is refused there. Of a
+ * certificate only the dNSNames are taken for claims: a client that says its name in dane_clientid needs none. A proof is
+ * taken to hold for as long as a gate with the default `proof-time` would.
  */
 import { decideBy, type Decision } from '../core/acl/access-control.ts';
 import type { AccessList } from '../core/acl/access-list.ts';
@@ -79,7 +80,7 @@ export async function verifyClient(question: ClientQuestion): Promise<ClientVerd
   if (peer !== undefined) {
     const fault = await claimFault(name, peer, list);
     if (fault !== undefined) return way.end('claim', fault);
-    way.pass('claim', 'the certificate has this name');
+    way.pass('claim', peer.certificate === undefined ? saidWithKey : 'the certificate has this name');
   }
 
   const lookup = await question.resolver.lookup(name, RrType.TLSA);
@@ -87,7 +88,7 @@ export async function verifyClient(question: ClientQuestion): Promise<ClientVerd
   const fault = lookupFault(lookup);
   if (fault !== undefined) return way.end('lookup', fault);
   way.pass('lookup', lookup.detail);
-  const { usable: accepts, unusable } = countingRecords(lookup, question.roots);
+  const { usable: accepts, unusable } = countingRecords(lookup, peer, question.roots);
   way.found = { lookup, accepts };
   if (peer === undefined && accepts.length > 0) return way.arrive('has-keys');
   if (peer === undefined) {
@@ -154,7 +155,8 @@ async function claimFault(
   peer: PeerCredentials,
   list: AccessList | undefined,
 ): Promise<Fault | undefined> {
-  if (peer.certificate === undefined) return { reason: 'no-certificate', detail: rawPublicKey };
+  // With a raw public key the name can only be said, and we take it to be.
+  if (peer.certificate === undefined) return undefined;
   const admits = (other: Name): Promise<boolean> => Promise.resolve(list?.entryFor(other) !== undefined);
   const claims = await admittedClaims(
     peer.dnsNames,
@@ -162,11 +164,11 @@ async function claimFault(
   );
   if (claims.some((claim) => claim.equals(name))) return undefined;
   const has = peer.dnsNames.length === 0 ? 'it has none' : `it has ${listed(peer.dnsNames)}`;
-  return { reason: 'no-claim', detail: `the certificate does not claim it by a dNSName: ${has}` };
+  const detail = `the certificate does not claim it by a dNSName: ${has}; a client of danced says its name itself`;
+  return { reason: 'no-claim', detail };
 }
 
-const rawPublicKey =
-  'gates of this version take certificates only, no raw public keys; danced match compares the key';
+const saidWithKey = 'with a raw public key the client says its name in the TLS extension dane_clientid';
 
 /** What proveClient says of such an answer, whatever the client shows (RFC 6698 section 4.1). */
 function lookupFault({ status, records, detail }: LookupResult): Fault | undefined {
@@ -175,10 +177,14 @@ function lookupFault({ status, records, detail }: LookupResult): Fault | undefin
   return records.length > 0 ? undefined : { reason: 'no-tlsa', detail };
 }
 
-/** Of a client that shows a certificate. */
-function countingRecords({ records }: LookupResult, roots: readonly Certificate[]): SortedRecords {
+function countingRecords(
+  { records }: LookupResult,
+  peer: PeerCredentials | undefined,
+  roots: readonly Certificate[],
+): SortedRecords {
   const rdatas = records.slice(0, maximumTlsaRecords).map(({ rdata }) => rdata);
-  return sortRecords(rdatas, { hasCertificate: true, hasRoots: roots.length > 0 });
+  const hasCertificate = peer === undefined || peer.certificate !== undefined;
+  return sortRecords(rdatas, { hasCertificate, hasRoots: roots.length > 0 });
 }
 
 async function judge(
@@ -188,10 +194,7 @@ async function judge(
 ): Promise<{ match: MatchResult; verdict: Verdict }> {
   const resolver = { lookup: () => Promise.resolve(lookup) };
   // Admission has been judged above.
-  const access = {
-    admits: () => Promise.resolve(true),
-    decide: () => Promise.reject(new TypeError('nothing is decided here')),
-  };
+  const access = { admits: () => Promise.resolve(true) };
   const means = { access, resolver, roots, nowMs };
   const verdict = await prove(name, peer, means, connectionLimits['proof-time'].default);
   const context = { name, nowMs: nowMs(), purpose: 'client', roots } as const;

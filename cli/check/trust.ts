@@ -9,8 +9,8 @@ import { parseDnskey, parseOrNothing } from '../../core/dns/rdata.ts';
 import { isSupportedAlgorithm } from '../../core/dnssec/algorithms.ts';
 import type { TrustAnchor } from '../../core/dnssec/anchors.ts';
 import { usableDs } from '../../core/dnssec/zone-keys.ts';
-import { positiveAnchors } from '../resolution.ts';
-import { readAuthorityFile, readRootsFile } from '../trust-files.ts';
+import { positiveAnchors } from '../../core/embed/resolution.ts';
+import { readAuthorityFile, readRootsFile } from '../../core/embed/trust-files.ts';
 import { FindingsAt, findingOf, type Finding } from './finding.ts';
 
 const weekMs = 7 * 86_400_000;

@@ -7,7 +7,7 @@ import { formatServer, type ServerText } from '../../core/config/server-text.ts'
 import { RrType } from '../../core/dns/constants.ts';
 import { Name } from '../../core/dns/name.ts';
 import type { LookupResult } from '../../core/resolver/resolver.ts';
-import { openResolver, trustAnchors } from '../resolution.ts';
+import { openResolver, trustAnchors } from '../../core/embed/resolution.ts';
 import type { Fault } from './finding.ts';
 
 /** Our own TLSA record as this server gives it, and what is wrong with the server. */

@@ -12,11 +12,13 @@ import { loadAccessList } from '../../core/acl/list-file.ts';
 import type { LoadedConfig } from '../../core/config/config.ts';
 import { ConfigError } from '../../core/config/errors.ts';
 import { printableText } from '../../core/observe/printable.ts';
+import { tlsFeatures, type TlsFeatures } from '../../core/tls/native/native.ts';
 import { FindingsAt, findingOf, formatFinding, type Finding } from '../check/finding.ts';
 import { checkIdentity } from '../check/identity.ts';
 import { checkPorts, type Listen } from '../check/ports.ts';
 import { checkPrimary, type Upstream } from '../check/primary.ts';
 import { checkResolvers } from '../check/resolver.ts';
+import { checkTls } from '../check/tls.ts';
 import { checkTrust } from '../check/trust.ts';
 import { defaultConfigFile } from '../config-file.ts';
 import { exitCode, printFacts, processOutput, type ExitCode, type Output } from '../output.ts';
@@ -28,6 +30,8 @@ export interface CheckOptions {
   readonly timeoutMs?: number;
   /** Milliseconds since the epoch. */
   readonly nowMs?: number;
+  /** What TLS can do; that of this process if not said. */
+  readonly features?: TlsFeatures;
 }
 
 /** What `--json` prints. */
@@ -45,7 +49,7 @@ export function registerCheck(program: Command, output: Output = processOutput):
     .command('check')
     .summary('check the configuration and what it needs')
     .description(
-      'Check configuration, access list, identity, ports, primary, trust anchors, resolver and our own TLSA record.',
+      'Check configuration, access list, identity, TLS, ports, primary, trust anchors, resolver and our own TLSA record.',
     )
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--json', 'print facts as JSON')
@@ -66,10 +70,11 @@ async function findAll({
   config: file,
   timeoutMs = primaryTimeoutMs,
   nowMs = Date.now(),
+  features = tlsFeatures(),
 }: CheckOptions): Promise<Finding[]> {
   let loaded: LoadedWithPlugins;
   try {
-    loaded = await loadConfigAndPlugins(file);
+    loaded = await loadConfigAndPlugins(file, features);
   } catch (error) {
     // Nothing else can be judged: what would be looked at is in this file.
     if (error instanceof ConfigError) return error.problems.map(findingOf);
@@ -86,6 +91,7 @@ async function findAll({
   return [
     ...checkAccessList(loaded),
     ...identityFindings,
+    ...checkTls(loaded, features),
     ...ports,
     ...primaries.flat(),
     ...trust,

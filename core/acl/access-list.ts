@@ -1,10 +1,12 @@
 /** The access list in memory: from a client's name to its entry in at most one Map lookup a label. */
 import { Name } from '../dns/name.ts';
-import type { AccessEntry } from './model.ts';
+import type { AccessEntry, AccessRights } from './model.ts';
 import { closestAbove } from './name-key.ts';
 import type { ClientPattern } from './patterns.ts';
 
 export class AccessList {
+  /** What clients without identity may do, where a listener serves them; undefined: nothing. */
+  anonymous: AccessRights | undefined;
   readonly #exact = new Map<string, AccessEntry>();
   readonly #below = new Map<string, AccessEntry>();
 

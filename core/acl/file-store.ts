@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import { ConfigError, formatProblem, maxPrintedProblems } from '../config/errors.ts';
 import type { ClientIdentity } from '../dane/identity.ts';
 import type { Name } from '../dns/name.ts';
-import { decideBy, type AccessControl } from './access-control.ts';
+import { decideAnonymousBy, decideBy, type AccessControl } from './access-control.ts';
 import type { AccessList } from './access-list.ts';
 import { loadAccessList } from './list-file.ts';
 import type { AccessRequest, Decision } from './model.ts';
@@ -75,6 +75,10 @@ export class FileAccessStore implements AccessControl {
     return new Promise((resolve) => {
       resolve(decideBy(this.#list, identity, request));
     });
+  }
+
+  decideAnonymous(request: AccessRequest): Promise<Decision> {
+    return Promise.resolve(decideAnonymousBy(this.#list, request));
   }
 
   /** Reads the file again. Broken: the old rules stay, and every problem is logged with its place. */

@@ -2,8 +2,11 @@
  * The access list as a file, version 1:
  *
  *     version: 1
+ *     anonymous: { allow: [] }
  *     clients:
  *       _xfr.ns2.partner.example: { roles: [secondary], allow: [{ action: transfer, zones: [example.com] }] }
+ *
+ * `anonymous` may be left out. It is for clients without identity, where a listener serves them.
  *
  * Limitations: a file of another form (the map in brackets, other keys after it) is read as one document, whose size
  * is bounded more tightly (configBounds).
@@ -74,6 +77,7 @@ const tooLong = {
 
 const headSchema = z.strictObject({
   version: z.unknown().optional(),
+  anonymous: rightsSchema.optional(),
   clients: z.unknown().optional(),
 });
 
@@ -111,7 +115,8 @@ class ListReader {
   readHead(document: YamlDocument, { isSplit = false } = {}): void {
     this.problems.push(...document.problems, ...checkVersion(document));
     const checked = document.checkPart(headSchema, document.value, []);
-    if (!checked.ok) this.problems.push(...checked.problems);
+    if (checked.ok) this.#list.anonymous = checked.value.anonymous;
+    else this.problems.push(...checked.problems);
     const clients = isMap(document.value) ? document.value['clients'] : undefined;
     if (isSplit || isMap(clients)) return;
     const wrong = mismatch(clients, 'a map');

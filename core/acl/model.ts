@@ -35,7 +35,10 @@ export interface AccessRequest {
   readonly zone: Name;
 }
 
-/** `no-entry`: the list does not know the client. `no-rule`: it does, but does not allow this. */
+/**
+ * `no-entry`: the list does not know the client, or has nothing for anonymous ones. `no-rule`: it does, but does not allow
+ * this.
+ */
 export interface Decision {
   readonly allowed: boolean;
   readonly reason: 'allowed' | 'no-entry' | 'no-rule';

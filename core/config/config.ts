@@ -10,6 +10,13 @@ import type { Name } from '../dns/name.ts';
 import { YamlDocument } from './document.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ConfigPath, ConfigProblem } from './errors.ts';
+import {
+  everyAbility,
+  extensionTypeKey,
+  hasListenerKeys,
+  missingAbilities,
+  type TlsAbilities,
+} from './listener.ts';
 import { finishResolver, resolverSchema, type ResolverConfig } from './resolver-config.ts';
 import { choice, domainName, endpoint, filePath, textBlock, z, type ConfigSchema } from './schema.ts';
 import { checkVersion } from './version.ts';
@@ -27,6 +34,8 @@ export interface DancedConfig {
   readonly dane: {
     /** Absolute; PEM certificates of the authorities that PKIX-TA and PKIX-EE records need. */
     readonly roots?: string;
+    /** Number of the TLS extension dane_clientid. */
+    readonly extensionType: number;
   };
   readonly access: {
     readonly store: 'file';
@@ -94,9 +103,10 @@ const daneSchema = z
       description:
         'PEM file of the certification authorities that are trusted for records of the usages PKIX-TA (0) and PKIX-EE (1). Without it such records count as unusable. Read at the start.',
     }),
+    'extension-type': extensionTypeKey,
   })
   .meta({
-    description: 'How TLSA records are matched.',
+    description: 'How clients say their names, and how TLSA records are matched.',
     example: '{ roots: /etc/ssl/certs/ca-certificates.crt }',
   });
 
@@ -139,21 +149,34 @@ export const configSchema = z.strictObject({
   plugins: pluginsSchema,
 });
 
-/** Reads and checks a configuration file. Throws ConfigError with everything that is wrong in it. */
-export function loadConfig(file: string, plugins: PluginSchemas): LoadedConfig {
-  return checkConfig(YamlDocument.read(file), plugins);
+/**
+ * Reads and checks a configuration file. Throws ConfigError with everything that is wrong in it.
+ *
+ * @param can what TLS can do here; what the file asks for beyond that is wrong
+ */
+export function loadConfig(
+  file: string,
+  plugins: PluginSchemas,
+  can: TlsAbilities = everyAbility,
+): LoadedConfig {
+  return checkConfig(YamlDocument.read(file), plugins, can);
 }
 
 /** `loadConfig` for a document that has been read. Relative paths are relative to its file. */
-export function checkConfig(document: YamlDocument, plugins: PluginSchemas): LoadedConfig {
+export function checkConfig(
+  document: YamlDocument,
+  plugins: PluginSchemas,
+  can: TlsAbilities = everyAbility,
+): LoadedConfig {
   const version = checkVersion(document);
   const checked = document.checkPart(configSchema, document.value, []);
-  const uses = checkPlugins(document, plugins);
+  const uses = checkPlugins(document, plugins, can);
   const resolution = checkResolver(document);
   const problems = [
     ...version,
     ...(checked.ok ? [] : checked.problems),
     ...(resolution?.problems ?? []),
+    ...checkExtensionType(document, can),
     ...uses.problems,
   ];
   if (!checked.ok || !resolution || problems.length > 0 || document.problems.length > 0)
@@ -165,12 +188,21 @@ export function checkConfig(document: YamlDocument, plugins: PluginSchemas): Loa
     version: 1,
     identity: { name: identity.name, directory: resolve(folder, identity.directory) },
     resolver: resolution.config,
-    dane: dane.roots === undefined ? {} : { roots: resolve(folder, dane.roots) },
+    dane: {
+      ...(dane.roots !== undefined && { roots: resolve(folder, dane.roots) }),
+      extensionType: dane['extension-type'],
+    },
     access: { store: access.store, file: resolve(folder, access.file) },
     observe,
     plugins: uses.plugins,
   };
   return { config, document };
+}
+
+function checkExtensionType(document: YamlDocument, can: TlsAbilities): ConfigProblem[] {
+  const part = isRecord(document.value) ? document.value['dane'] : undefined;
+  const written = isRecord(part) ? { 'extension-type': part['extension-type'] } : {};
+  return missingAbilities(document, ['dane'], written, can);
 }
 
 /** What its schema cannot see; also when other parts of the file are wrong. What the schema sees is reported with the rest. */
@@ -184,6 +216,7 @@ function checkResolver(document: YamlDocument): ReturnType<typeof finishResolver
 function checkPlugins(
   document: YamlDocument,
   known: PluginSchemas,
+  can: TlsAbilities,
 ): { plugins: PluginUse[]; problems: ConfigProblem[] } {
   const plugins: PluginUse[] = [];
   const problems: ConfigProblem[] = [];
@@ -200,6 +233,7 @@ function checkPlugins(
     const checked = document.checkPart(plugin.schema, rest, path);
     if (checked.ok) plugins.push({ use, path, config: checked.value });
     else problems.push(...checked.problems);
+    if (hasListenerKeys(plugin.schema)) problems.push(...missingAbilities(document, path, rest, can));
   }
   return { plugins, problems };
 }

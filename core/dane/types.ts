@@ -37,17 +37,19 @@ export interface PeerCredentials {
  * The peer itself learns none of them.
  */
 export const noIdentityReasons = {
-  'no-certificate': 'the client showed no certificate',
-  'bad-certificate': 'the client showed a certificate that cannot be read',
-  'no-claim': 'the certificate has no dNSName, so the client claims no name',
-  'not-admitted': 'none of the names in the certificate is in the access list; no DNS query was sent',
+  'no-certificate': 'the client showed neither a certificate nor a raw public key',
+  'bad-certificate': 'the client showed a certificate, or a raw public key, that cannot be read',
+  'no-claim': 'the client claims no name, by none of the ways that the listener takes one',
+  'bad-name':
+    'the name in the extension dane_clientid is not a domain name as the draft has it; nobody was asked about it',
+  'not-admitted': 'no name that the client claims is in the access list; no DNS query was sent',
   'no-tlsa': 'the DNS says, signed, that the name has no TLSA record',
   insecure: 'the TLSA record is not protected by DNSSEC',
   bogus: 'DNSSEC validation of the TLSA record failed',
   'lookup-failed': 'the TLSA record could not be looked up',
   'no-usable-record': 'no TLSA record of the name is of a kind that can be used here',
   'weak-key': 'the key of the client is so short that others may have it too',
-  'key-mismatch': 'the key of the certificate is not the one that the TLSA record publishes',
+  'key-mismatch': 'the key of the client is not the one that the TLSA record publishes',
   'name-mismatch':
     'the certificate is not for the claimed name, as records of the usages PKIX-TA, PKIX-EE and DANE-TA demand',
   'path-invalid':

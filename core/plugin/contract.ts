@@ -6,12 +6,13 @@
  *
  *     setup(host, config) → start() → ready()? … reload(config)? … → stop(deadlineMs)
  *
- * A gate's handler gets one framed request and the connection's identity, and gives back data: one message, or a
- * stream of messages. It never touches the socket, so it cannot leak, block or outrun it.
+ * A gate's handler gets one framed request and the connection's identity, if it has one, and gives back data: one message,
+ * or a stream of messages. It never touches the socket, so it cannot leak, block or outrun it.
  *
  * Limitations: agents (the TLS client end) have no dialer in the host yet.
  */
 import type { AccessControl } from '../acl/access-control.ts';
+import type { ClaimSource } from '../dane/claims.ts';
 import type { ClientIdentity } from '../dane/identity.ts';
 import type { Endpoint } from '../config/endpoint.ts';
 import type { ConfigSchema } from '../config/schema.ts';
@@ -19,6 +20,7 @@ import type { Name } from '../dns/name.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ConnectionLimits } from '../server/limits.ts';
+import type { Dialect } from '../tls/client-id.ts';
 
 /** What `use:` in the configuration names. */
 export interface Plugin<C> {
@@ -62,7 +64,10 @@ export interface Readiness {
 
 /** Everything that an instance may use. */
 export interface PluginHost {
-  /** Opens TLS listeners whose connections reach the handler only with a proved identity. */
+  /**
+   * Opens TLS listeners whose connections reach the handler with a proved identity; without one only where `onFailure` of
+   * the listener is `anonymous`.
+   */
   listen(options: GateOptions, handler: RequestHandler): Gate;
   readonly access: AccessControl;
   readonly log: Log;
@@ -74,22 +79,45 @@ export interface PluginHost {
 export interface GateOptions {
   readonly addresses: readonly Endpoint[];
   readonly limits: ConnectionLimits;
+  readonly tls: ListenerTls;
 }
+
+/**
+ * How a listener speaks TLS and takes names. What needs the TLS addon where it is missing: a list of `claims` goes on without
+ * the extension if something is left of it, raw public keys are not taken, and the rest throws when the listener is made.
+ */
+export interface ListenerTls {
+  /** Where clients' names are taken from, the preferred source first; at least one. */
+  readonly claims: readonly ClaimSource[];
+  /** What a client gets that is not identified: the alert handshake_failure, or service as an anonymous client. */
+  readonly onFailure: OnFailure;
+  readonly dialect: Dialect;
+  /** Whether clients may show a raw public key (RFC 7250); without effect where the extension is no source of names. */
+  readonly rawPublicKeys: boolean;
+  /** Octets to a multiple of which TLS records are padded; 0: not. */
+  readonly recordPadding: number;
+  /** TLS 1.2 as well, where the client's name is in the clear; only with `draft-09`, and never for RFC 9103. */
+  readonly allowsTls12?: boolean;
+}
+export type OnFailure = 'alert' | 'anonymous';
 
 /** The TLS server end, as a plugin holds it. */
 export interface Gate {
   /** Resolves when every address listens; rejects with the first that cannot. */
   open(): Promise<readonly Endpoint[]>;
   setLimits(limits: ConnectionLimits): void;
+  /** For connections that are to come. Throws where the addon is missed, and then nothing changes. */
+  setTls(tls: ListenerTls): void;
   /** Stops listening, lets replies under way finish, then closes; at most `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** One DNS message from an identified client. */
+/** One DNS message of a client. */
 export interface GateRequest {
   /** The message as it came, without its length prefix; at least a whole header, otherwise unchecked. */
   readonly octets: Buffer;
-  readonly client: ClientIdentity;
+  /** Undefined: an anonymous client, to be told no unless something is meant for everybody. */
+  readonly client: ClientIdentity | undefined;
   /** For logs: number of the connection in this process, and the peer's address. */
   readonly connection: { readonly id: number; readonly remote: string };
   /** Milliseconds of idle time that the gate grants (RFC 7828), for the reply's keepalive option. */

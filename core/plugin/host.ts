@@ -1,18 +1,18 @@
 /**
  * The host: gives a plugin's instance what the contract promises, labelled with its name.
  */
-import type { SecureContext } from 'node:tls';
 import type { AccessControl } from '../acl/access-control.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { Resolver } from '../resolver/resolver.ts';
+import { dnsService } from '../server/dns-service.ts';
 import { GateServer } from '../server/gate.ts';
+import type { ListenerTlsMeans } from '../server/listener-tls.ts';
 import type { GateOptions, PluginHost, RequestHandler } from './contract.ts';
 
 /** What all instances of a daemon share. Functions, so that a reload reaches connections that are to come. */
-export interface HostParts {
-  readonly context: () => SecureContext;
+export interface HostParts extends ListenerTlsMeans {
   readonly access: AccessControl;
   readonly resolver: Resolver;
   /** Anchors for TLSA records of the usages PKIX-TA and PKIX-EE. */
@@ -35,9 +35,12 @@ export function createHost(label: string, parts: HostParts): PluginHost {
       return new GateServer({
         addresses: options.addresses,
         limits: options.limits,
-        context: parts.context,
+        tls: options.tls,
+        identity: parts.identity,
+        extensionType: parts.extensionType,
+        features: parts.features,
         proof: { access, resolver, roots, nowMs },
-        handler,
+        service: dnsService(handler),
         log,
         metrics,
         label,

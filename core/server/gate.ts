@@ -5,15 +5,12 @@ import net from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { Gate } from '../plugin/contract.ts';
-import {
-  Connection,
-  type ConnectionEnvironment,
-  type ConnectionOutcome,
-  type RefusalReason,
-} from './connection.ts';
+import type { Gate, ListenerTls } from '../plugin/contract.ts';
+import type { RefusalReason } from './arrival.ts';
+import { Connection, type ConnectionEnvironment, type ConnectionOutcome } from './connection.ts';
 import { FailureBudget } from './failure-budget.ts';
 import type { ConnectionLimits } from './limits.ts';
+import { ListenerTlsState, type ListenerTlsMeans } from './listener-tls.ts';
 import { addressKey, Places } from './places.ts';
 
 /** An address that cannot be listened on, in words for the operator. */
@@ -23,9 +20,11 @@ export class ListenError extends Error {
   readonly blame = 'config';
 }
 
-export interface GateServerOptions extends Omit<ConnectionEnvironment, 'limits'> {
+export interface GateServerOptions
+  extends Pick<ConnectionEnvironment, 'proof' | 'service' | 'log'>, ListenerTlsMeans {
   readonly addresses: readonly Endpoint[];
   readonly limits: ConnectionLimits;
+  readonly tls: ListenerTls;
   readonly metrics: Metrics;
   /** Label of the metrics. */
   readonly label: string;
@@ -51,17 +50,21 @@ export class GateServer implements Gate {
   readonly #handshakes = new Places();
   readonly #failures = new FailureBudget();
   readonly #environment: ConnectionEnvironment;
+  readonly #tls: ListenerTlsState;
   #limits: ConnectionLimits;
   #nextId = 1;
 
+  /** Throws as gateContext does. */
   constructor(options: GateServerOptions) {
     this.#options = options;
     this.#limits = options.limits;
     this.#meters = new Meters(options.metrics, options.label);
+    this.#tls = new ListenerTlsState(options.tls, options);
     this.#environment = {
-      context: options.context,
+      context: () => this.#tls.context(),
+      tls: () => this.#tls.tls,
       proof: options.proof,
-      handler: options.handler,
+      service: options.service,
       log: options.log,
       limits: () => this.#limits,
     };
@@ -80,6 +83,10 @@ export class GateServer implements Gate {
 
   setLimits(limits: ConnectionLimits): void {
     this.#limits = limits;
+  }
+
+  setTls(tls: ListenerTls): void {
+    this.#tls.set(tls);
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -144,13 +151,15 @@ export class GateServer implements Gate {
   }
 
   async #follow(connection: Connection, key: string): Promise<void> {
-    const handshake = { underWay: true };
-    const outcome = await connection.run(() => {
-      handshake.underWay = false;
+    let isArriving = true;
+    const freeHandshake = (): void => {
+      if (!isArriving) return;
+      isArriving = false;
       this.#handshakes.free(key);
       this.#meters.under(this.#places.taken, this.#handshakes.taken);
-    });
-    if (handshake.underWay) this.#handshakes.free(key);
+    };
+    const outcome = await connection.run(freeHandshake);
+    freeHandshake();
     this.#places.free(key);
     if (outcome.refused && !notTheClientsFault.has(outcome.refused)) {
       this.#failures.charge(key, this.#limits['failures-per-address'], this.#options.proof.nowMs());
@@ -190,7 +199,7 @@ class Meters {
       'gate',
       'limit',
     ]);
-    this.#octets = metrics.counter('octets_total', 'DNS octets of identified clients.', [
+    this.#octets = metrics.counter('octets_total', 'Octets of clients that were served.', [
       'gate',
       'direction',
     ]);
@@ -202,7 +211,8 @@ class Meters {
   }
 
   ended(outcome: ConnectionOutcome): void {
-    this.#ended.add({ gate: this.#label, outcome: outcome.refused ?? 'served' });
+    const served = outcome.isAnonymous === true ? 'anonymous' : 'served';
+    this.#ended.add({ gate: this.#label, outcome: outcome.refused ?? served });
     this.#octets.add({ gate: this.#label, direction: 'in' }, outcome.octetsIn);
     this.#octets.add({ gate: this.#label, direction: 'out' }, outcome.octetsOut);
   }

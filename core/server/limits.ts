@@ -46,7 +46,7 @@ export const connectionLimits = {
     max: 1_000_000,
     unit: 'count',
     reason:
-      'connections a minute from one client address that end without identity; more are turned away. Against strangers who make us work in TLS handshakes, and fill the log',
+      'connections a minute from one client address that are refused for want of an identity; more are turned away. Against strangers who make us work in TLS handshakes, and fill the log',
   },
   'handshake-time': {
     default: 10_000,

@@ -1,5 +1,5 @@
 /**
- * The life of an identified connection: requests in, replies out, in any order (RFC 7766 sections 6.2.1 and 7).
+ * The life of a connection that has arrived: requests in, replies out, in any order (RFC 7766 sections 6.2.1 and 7).
  *
  * Bounds: size of a request, time for a whole one, idle time (only a whole message resets it, RFC 7766 section
  * 6.2.3), requests under way; beyond those nothing is read, so TCP holds the client back.
@@ -10,18 +10,7 @@ import { FrameReader } from '../dns/framing.ts';
 import type { GateReply } from '../plugin/contract.ts';
 import type { ConnectionLimits } from './limits.ts';
 import { ConnectionGone, ReplyWriter } from './reply-writer.ts';
-
-/** How a connection came to its end; feeds log and metrics. */
-export type ConnectionEnd =
-  | 'client-closed'
-  | 'idle'
-  | 'request-too-slow'
-  | 'bad-framing'
-  | 'client-does-not-read'
-  | 'proof-gone'
-  | 'reply-broken'
-  | 'gate-closing'
-  | 'tls-error';
+import type { ConnectionEnd, ServedConnection } from './service.ts';
 
 export interface RequestLoopOptions {
   /** The decrypted side of the connection. */
@@ -38,7 +27,7 @@ const closeTimeMs = 2_000;
 const quietTimeMs = 1_000;
 
 /** One connection's requests. `ended` resolves when the socket is closed. */
-export class RequestLoop {
+export class RequestLoop implements ServedConnection {
   requests = 0;
   octetsIn = 0;
   /** More about the end, for the log. */
@@ -88,7 +77,8 @@ export class RequestLoop {
   }
 
   /** Ends the connection at once; replies under way are cut. */
-  stop(why: ConnectionEnd): void {
+  stop(why: ConnectionEnd, detail?: string): void {
+    if (detail !== undefined) this.detail = detail;
     this.#end ??= why;
     this.#options.socket.destroy();
   }
@@ -122,8 +112,7 @@ export class RequestLoop {
       complete = this.#reader.push(chunk);
     } catch (error) {
       if (!(error instanceof DnsFormatError)) throw error;
-      this.detail = error.message;
-      this.stop('bad-framing');
+      this.stop('bad-framing', error.message);
       return;
     }
     this.#waiting.push(...complete);

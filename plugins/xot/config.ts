@@ -1,14 +1,16 @@
 /** Configuration of `use: xot/gate`. */
 import {
   connectionLimits,
+  listenerKeys,
   schema,
   type ConnectionLimits,
   type Endpoint,
+  type ListenerConfig,
   type Name,
 } from '../../core/index.ts';
 import { transferLimits, type TransferLimits } from './limits.ts';
 
-export interface XotGateConfig {
+export interface XotGateConfig extends ListenerConfig {
   readonly listen: readonly Endpoint[];
   readonly primary: Endpoint;
   readonly zones: readonly Name[];
@@ -33,6 +35,8 @@ export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = schema.z.strict
     what: 'a list of zones',
     example: '[example.com]',
   }),
+  // Zones are for those who are known, unless the operator says otherwise.
+  ...listenerKeys({ onFailure: 'alert' }),
   limits: schema
     .fromLimits({ ...connectionLimits, ...transferLimits })
     .meta({ description: 'Bounds; each has a default.' }),

@@ -8,9 +8,11 @@
 import {
   EdeCode,
   formatEndpoint,
+  listenerTls,
   Places,
   Rcode,
   rcodeName,
+  type Decision,
   type Gate,
   type GateReply,
   type GateRequest,
@@ -72,7 +74,8 @@ class XotGate implements PluginInstance<XotGateConfig> {
     this.#zones = keysOf(config.zones);
     this.#pool = new PrimaryPool(config.primary);
     this.#metrics = xotMetrics(host.metrics);
-    this.#gate = host.listen({ addresses: config.listen, limits: config.limits }, (request) =>
+    const { listen: addresses, limits } = config;
+    this.#gate = host.listen({ addresses, limits, tls: listenerTls(config) }, (request) =>
       this.#answer(request),
     );
   }
@@ -91,6 +94,8 @@ class XotGate implements PluginInstance<XotGateConfig> {
   }
 
   reload(config: XotGateConfig): void {
+    // First, since it may throw, and then all stays as it was.
+    this.#gate.setTls(listenerTls(config));
     if (JSON.stringify(config.primary) !== JSON.stringify(this.#config.primary)) {
       // Transfers under way keep the pool that they began with.
       this.#pool.close();
@@ -118,7 +123,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
       this.#host.log.info('request refused', {
         connection: gateRequest.connection.id,
         remote: gateRequest.connection.remote,
-        client: gateRequest.client.name.toString(),
+        client: nameOf(gateRequest),
         reason: 'not-supported',
         detail: parsed.refusal.text,
       });
@@ -130,9 +135,8 @@ class XotGate implements PluginInstance<XotGateConfig> {
     }
     const { request } = parsed;
     const style: ReplyStyle = { request: request.message, idleTimeMs: gateRequest.idleTimeMs };
-    const { client } = gateRequest;
     // Permission before existence: who may not transfer a zone does not learn whether it is served here.
-    const decision = await this.#host.access.decide(client, { action: 'transfer', zone: request.zone });
+    const decision = await this.#decide(gateRequest, request.zone);
     if (!decision.allowed) {
       this.#logNo(gateRequest, request, decision.reason, decision.entry);
       return this.#refuse(request.kind, style, prohibited);
@@ -144,13 +148,19 @@ class XotGate implements PluginInstance<XotGateConfig> {
     return this.#relay(gateRequest, request, style, decision.entry);
   }
 
+  #decide({ client }: GateRequest, zone: Name): Promise<Decision> {
+    const { access } = this.#host;
+    const wish = { action: 'transfer', zone } as const;
+    return client === undefined ? access.decideAnonymous(wish) : access.decide(client, wish);
+  }
+
   #relay(from: GateRequest, request: ZoneRequest, style: ReplyStyle, entry: string | undefined): GateReply {
     const { limits } = this.#config;
     const isQuery = request.kind === 'SOA';
     const places = isQuery ? this.#queries : this.#transfers;
     const total = isQuery ? limits.queries : limits.transfers;
     const perClient = isQuery ? limits['queries-per-client'] : limits['transfers-per-client'];
-    const { key } = from.client.name;
+    const key = from.client?.name.key ?? anonymousKey;
     if (!places.take(key, total, perClient)) {
       this.#logNo(from, request, 'too-many-at-once', entry);
       return this.#refuse(request.kind, style, tooMany);
@@ -181,7 +191,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
     const complete = report.outcome === 'complete';
     const fields = {
       ...this.#who(from, request),
-      proof: from.client.proof,
+      proof: from.client?.proof,
       entry,
       outcome: report.outcome,
       reason: report.reason || undefined,
@@ -211,7 +221,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
     return {
       connection: from.connection.id,
       remote: from.connection.remote,
-      client: from.client.name.toString(),
+      client: nameOf(from),
       kind: request.kind,
       zone: request.zone.toString(),
       clientSerial: request.clientSerial,
@@ -226,6 +236,14 @@ class XotGate implements PluginInstance<XotGateConfig> {
   #count(kind: string, rcode: number): void {
     this.#metrics.requests.add({ kind, rcode: rcodeName(rcode) });
   }
+}
+
+/** All anonymous clients share what one client has: they are strangers, and together they must not take every place. */
+const anonymousKey = '';
+
+/** For the log; undefined for an anonymous client. */
+function nameOf({ client }: GateRequest): string | undefined {
+  return client?.name.toString();
 }
 
 function keysOf(zones: readonly Name[]): ReadonlySet<string> {

@@ -53,6 +53,30 @@ const importRules: readonly ImportRule[] = [
     ],
     mayTypes: ['core/config/', 'core/plugin/contract.ts'],
   },
+  // The core put together for a program that it is part of: all of it but plugins.
+  {
+    from: 'core/embed/',
+    may: [
+      'core/acl/',
+      'core/client/',
+      'core/config/',
+      'core/dane/',
+      'core/dns/',
+      'core/dnssec/',
+      'core/observe/',
+      'core/pki/',
+      'core/resolver/',
+      'core/server/',
+      'core/tls/',
+    ],
+    mayTypes: ['core/plugin/contract.ts'],
+  },
+  // The other end: who the server must be, and connections to it.
+  {
+    from: 'core/client/',
+    may: ['core/tls/', 'core/dane/', 'core/dns/', 'core/pki/', 'core/resolver/', 'core/config/endpoint.ts'],
+    mayTypes: ['core/config/', 'core/observe/', 'core/dnssec/status.ts'],
+  },
   // The contract is one page of types, so that a plugin can be written against it alone.
   { from: 'core/plugin/contract.ts', may: [], mayTypes: ['core/'] },
   { from: 'core/plugin/', may: ['core/server/'], mayTypes: ['core/'] },

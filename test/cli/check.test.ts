@@ -113,11 +113,13 @@ ${given.more ?? ''}`;
     const words = stdout
       .replaceAll(folder, 'DIR')
       .replaceAll(/127\.0\.0\.1:\d+/g, 'ADDR')
+      .replace(/OpenSSL [\d.]+/, 'OpenSSL VERSION')
       .trimEnd()
       .split('\n');
     expect(words).to.deep.equal([
       'ok: access.file: DIR/access.yaml has 1 client',
       'ok: identity.directory: key and certificate in DIR/identity belong together',
+      'ok: plugins: TLS has names from the extension dane_clientid, raw public keys, alerts, padding of records (OpenSSL VERSION)',
       'ok: plugins[0].listen[0]: ADDR can be listened on',
       'ok: plugins[0].primary: the primary ADDR serves example.com, serial 7, and lets us transfer it',
       'ok: resolver.servers[0]: the resolver ADDR answers and validates DNSSEC',
@@ -165,6 +167,46 @@ ${given.more ?? ''}`;
     expect(await faults()).to.deep.equal([
       'error danced.yaml:1:1 : there is no such file; create it, or correct the path',
     ]);
+  });
+
+  describe('TLS', () => {
+    const features = {
+      addon: false,
+      extension: false,
+      rawPublicKeys: false,
+      alerts: false,
+      recordPadding: false,
+      openssl: '3.5.8',
+      problem: 'it is not built for Node 26.10.0; build it with: npm run build:native',
+    };
+
+    it('that lacks something is told, with what is lost and how to mend it', async () => {
+      await write();
+      const { ok, findings } = await check({ config: inFolder('danced.yaml'), nowMs, features });
+      const told = findings.filter(({ path }) => path.join('.') === 'plugins');
+      expect(told).to.have.length(1);
+      expect(told[0]).to.include({
+        severity: 'warning',
+        wrong:
+          'TLS lacks names from the extension dane_clientid, raw public keys, alerts, padding of records: it is not built for Node 26.10.0',
+        right: 'build it with: npm run build:native',
+      });
+      expect(ok).to.equal(true);
+    });
+
+    it('in the old dialect is a warning', async () => {
+      await write({ more: '    dialect: draft-09\n' });
+      expect(await faults()).to.deep.equal([
+        'warning danced.yaml:10:14 plugins.0.dialect: draft-09 is an older version of the extension than clients of today speak; leave this key out as soon as no client needs it',
+      ]);
+    });
+
+    it('that cannot do what the configuration asks for is an error of the configuration', async () => {
+      await write({ more: '    claims: [extension]\n' });
+      const { findings } = await check({ config: inFolder('danced.yaml'), nowMs, features });
+      expect(findings).to.have.length(1);
+      expect(findings[0]).to.include({ severity: 'error', about: 'configuration', line: 10 });
+    });
   });
 
   describe('the access list', () => {

@@ -1,16 +1,21 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Daemon } from '../../cli/daemon.ts';
 import { builtinPlugins, loadConfigAndPlugins } from '../../cli/plugins.ts';
+import { encodePem } from '../../core/pki/pem.ts';
 import type { Plugin } from '../../core/plugin/contract.ts';
 import { startLab, type Lab } from '../../lab/lab.ts';
 import { transfer } from '../../lab/secondary.ts';
+import { craftCertificate } from '../support/crafted-certificate.ts';
 import { makeIdentity, tlsaRdata } from '../support/gate.ts';
 import { memoryLog } from '../support/memory-log.ts';
 
 const client = '_xfr.ns2.example';
+/** OpenSSL takes no RSA key of so few bits for TLS. */
+const weakKey = generateKeyPairSync('rsa', { modulusLength: 512 });
 const access = `version: 1
 clients:
   ${client}: { allow: [{ action: transfer, zones: ["*"] }] }
@@ -29,10 +34,11 @@ describe('a daemon that reloads its configuration', () => {
     zones: readonly string[],
     listen: readonly string[],
     accessFile = 'access.yaml',
+    more = '',
   ): string {
     const gates = zones.map(
       (zone, index) =>
-        `  - { use: xot/gate, listen: ["${listen[index] ?? ''}"], primary: "127.0.0.1:${lab.primary.port}", zones: [${zone}] }\n`,
+        `  - { use: xot/gate, listen: ["${listen[index] ?? ''}"], primary: "127.0.0.1:${lab.primary.port}", zones: [${zone}]${more} }\n`,
     );
     return `version: 1
 identity: { name: gate.example, directory: . }
@@ -99,6 +105,26 @@ ${gates.join('')}`;
     daemon.reload(await load(configuration(['example.net', 'example.com'], anyPort)));
     expect(await rcodes()).to.deep.equal([9, 0]);
     expect(log.of('configuration reloaded')).to.have.length(1);
+  });
+
+  it('takes new ways of knowing clients, for new connections', async () => {
+    const zones = ['example.com', 'example.net'];
+    daemon.reload(await load(configuration(zones, anyPort, 'access.yaml', ', claims: [extension]')));
+    expect(await rcodes()).to.deep.equal([undefined, undefined]);
+    const anonymous = ', claims: [extension], on-failure: anonymous';
+    daemon.reload(await load(configuration(zones, anyPort, 'access.yaml', anonymous)));
+    expect(await rcodes()).to.deep.equal([5, 5]);
+    daemon.reload(await load(configuration(zones, anyPort)));
+    expect(await rcodes()).to.deep.equal([0, 9]);
+  });
+
+  it('keeps its key and certificate when TLS does not take the new ones', async () => {
+    const weak = craftCertificate({ publicKey: weakKey.publicKey.export({ type: 'spki', format: 'der' }) });
+    writeFileSync(join(directory, 'certificate.pem'), encodePem(weak, 'CERTIFICATE'));
+    writeFileSync(join(directory, 'key.pem'), weakKey.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    daemon.reload(undefined);
+    expect(log.of('identity not reloaded')).to.have.length(1);
+    expect(await rcodes()).to.deep.equal([0, 9]);
   });
 
   it('takes nothing when a gate is to listen elsewhere: the entry may be another one', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { asValidated, lookupMeans, type LookupArguments } from '../../cli/lookup-means.ts';
 import { CommandError } from '../../cli/output.ts';
-import { resolvConfServers } from '../../cli/resolv-conf.ts';
+import { resolvConfServers } from '../../core/embed/resolv-conf.ts';
 import { formatServer } from '../../core/config/server-text.ts';
 
 describe('whom a command asks', () => {

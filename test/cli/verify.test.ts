@@ -124,11 +124,18 @@ plugins: [{ use: xot/gate, listen: ["127.0.0.1:0"], primary: 127.0.0.1, zones: [
     expect(lab.resolver.queries).to.have.length(asked);
   });
 
-  it('refuses a raw public key, which gates do not take, and says what compares it', async () => {
+  it('takes a raw public key for one whose client says its name [DANCE-9]', async () => {
     const key = file('client.pub', encodePem(identity.subjectPublicKeyInfo, 'PUBLIC KEY'));
     const result = await facts(client, '--chain', key);
-    expect(result).to.include({ ok: false, reason: 'no-certificate' });
-    expect(result.steps.at(-1)?.detail).to.include('danced match');
+    expect(result).to.include({ ok: true, reason: 'identified' });
+    expect(result.steps.find(({ step }) => step === 'claim')?.detail).to.include('dane_clientid');
+  });
+
+  it('refuses a raw public key that is not published', async () => {
+    const other = await makeIdentity(client);
+    const key = file('other.pub', encodePem(other.subjectPublicKeyInfo, 'PUBLIC KEY'));
+    const result = await facts(client, '--chain', key);
+    expect(result).to.include({ ok: false, reason: 'key-mismatch' });
   });
 
   it('refuses another key under the right name', async () => {

@@ -1,5 +1,5 @@
 /** Access lists in memory. */
-import { decideBy, type AccessControl } from '../../core/acl/access-control.ts';
+import { decideAnonymousBy, decideBy, type AccessControl } from '../../core/acl/access-control.ts';
 import { parseAccessList } from '../../core/acl/list-file.ts';
 
 /** The access list that this text is. */
@@ -8,6 +8,7 @@ export function accessFrom(text: string): AccessControl {
   return {
     admits: (name) => Promise.resolve(list.entryFor(name) !== undefined),
     decide: (identity, request) => Promise.resolve().then(() => decideBy(list, identity, request)),
+    decideAnonymous: (request) => Promise.resolve(decideAnonymousBy(list, request)),
   };
 }
 

@@ -8,10 +8,14 @@ import type { AccessControl } from '../../core/acl/access-control.ts';
 import { FrameReader, frame } from '../../core/dns/framing.ts';
 import { Metrics } from '../../core/observe/metrics.ts';
 import type { IssuedIdentity } from '../../core/pki/issue.ts';
-import type { RequestHandler } from '../../core/plugin/contract.ts';
+import type { ListenerTls, RequestHandler } from '../../core/plugin/contract.ts';
+import { dnsService } from '../../core/server/dns-service.ts';
 import { GateServer } from '../../core/server/gate.ts';
 import type { ConnectionLimits } from '../../core/server/limits.ts';
-import { gateContext } from '../../core/tls/context.ts';
+import type { ConnectionService } from '../../core/server/service.ts';
+import { defaultExtensionType } from '../../core/tls/client-id.ts';
+import type { LoadedIdentity } from '../../core/tls/identity.ts';
+import { tlsFeatures } from '../../core/tls/native/native.ts';
 import { accessTo } from './access.ts';
 import { testLimits } from './limits.ts';
 import { memoryLog } from './memory-log.ts';
@@ -20,6 +24,10 @@ import { asLoaded, issueTestIdentity, tlsaOf } from './test-identity.ts';
 
 export interface GateBedOptions {
   readonly handler?: RequestHandler;
+  /** Instead of one that answers DNS messages. */
+  readonly service?: ConnectionService;
+  /** What differs from the defaults of a listener. */
+  readonly tls?: Partial<ListenerTls>;
   readonly limits?: Partial<ConnectionLimits>;
   readonly access?: AccessControl;
   /** Port to listen on; any that is free unless given. */
@@ -28,6 +36,15 @@ export interface GateBedOptions {
 
 /** The only client that the list knows and whose key is published, unless the test says otherwise. */
 export const clientName = 'ns2.example';
+
+/** A listener whose configuration says nothing of TLS. */
+export const defaultListenerTls: ListenerTls = {
+  claims: ['extension', 'certificate-name'],
+  onFailure: 'alert',
+  dialect: 'draft-13',
+  rawPublicKeys: true,
+  recordPadding: 0,
+};
 
 export class GateBed {
   readonly resolver = new ScriptedResolver();
@@ -40,20 +57,23 @@ export class GateBed {
   port = 0;
   readonly #clients: TestClient[] = [];
 
-  private constructor(client: IssuedIdentity, context: tls.SecureContext, options: GateBedOptions) {
+  private constructor(client: IssuedIdentity, own: LoadedIdentity, options: GateBedOptions) {
     this.client = client;
     this.resolver.publish(clientName, [tlsaOf(client)]);
     this.gate = new GateServer({
       addresses: [{ address: '127.0.0.1', port: options.port ?? 0 }],
       limits: testLimits(options.limits),
-      context: () => context,
+      tls: { ...defaultListenerTls, ...options.tls },
+      identity: () => own,
+      extensionType: defaultExtensionType,
+      features: tlsFeatures(),
       proof: {
         access: options.access ?? accessTo(clientName),
         resolver: this.resolver,
         nowMs: () => this.nowMs,
       },
       // An echo, unless the test has better to do.
-      handler: options.handler ?? (({ octets }) => Promise.resolve(octets)),
+      service: options.service ?? dnsService(options.handler ?? (({ octets }) => Promise.resolve(octets))),
       log: this.log,
       metrics: this.metrics,
       label: 'test',
@@ -62,7 +82,7 @@ export class GateBed {
 
   static async start(options: GateBedOptions = {}): Promise<GateBed> {
     const own = await issueTestIdentity('gate.example');
-    const bed = new GateBed(await issueTestIdentity(clientName), gateContext(asLoaded(own)), options);
+    const bed = new GateBed(await issueTestIdentity(clientName), asLoaded(own), options);
     const [listening] = await bed.gate.open();
     bed.port = listening?.port ?? 0;
     return bed;

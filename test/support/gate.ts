@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon } from '../../cli/daemon.ts';
-import { loadConfigAndPlugins } from '../../cli/plugins.ts';
+import { loadConfigAndPlugins, type LoadedWithPlugins } from '../../cli/plugins.ts';
+import type { TlsAbilities } from '../../core/config/listener.ts';
 import { parseEndpoint } from '../../core/config/endpoint.ts';
 import { tlsaFor } from '../../core/dane/tlsa.ts';
 import { Name } from '../../core/dns/name.ts';
@@ -23,6 +24,10 @@ export interface TestGateOptions {
   readonly lab?: LabOptions;
   /** The access list: for each client's name or pattern, the zones that it may transfer. */
   readonly clients?: Clients;
+  /** More keys of the listener, as in the configuration: `{ claims: '[extension]', 'on-failure': 'anonymous' }`. */
+  readonly listener?: Readonly<Record<string, string>>;
+  /** What anonymous clients may transfer; undefined: the access list does not speak of them. */
+  readonly anonymous?: readonly string[];
   /** As in the configuration: `{ 'handshake-time': '500ms' }`. */
   readonly limits?: Readonly<Record<string, string | number>>;
   /** Zones of the gate. */
@@ -34,6 +39,8 @@ export interface TestGateOptions {
   readonly validation?: 'local' | 'trust-ad';
   /** More of `resolver`, as in the configuration: `{ prefetch: 'true' }`. */
   readonly resolver?: Readonly<Record<string, string>>;
+  /** Number of the TLS extension dane_clientid; the default of the configuration if not said. */
+  readonly extensionType?: number;
   /** PEM of the authorities for PKIX usages. */
   readonly roots?: string;
 }
@@ -104,7 +111,7 @@ export class TestGate {
     this.identity = identity;
     this.#options = options;
     this.#directory = mkdtempSync(join(tmpdir(), 'danced-gate-'));
-    this.accessFile = this.#write('access.yaml', accessList(options.clients ?? {}));
+    this.accessFile = this.#write('access.yaml', accessList(options.clients ?? {}, options.anonymous));
     this.#write('danced.yaml', this.#configuration());
     this.writeIdentity(identity);
   }
@@ -143,6 +150,11 @@ export class TestGate {
     const identity = await makeIdentity(name, algorithm);
     this.lab.publishTlsa(name, [tlsaRdata(identity)]);
     return identity;
+  }
+
+  /** Reads the configuration again, as if TLS could do this and no more. */
+  load(can: TlsAbilities): Promise<LoadedWithPlugins> {
+    return loadConfigAndPlugins(join(this.#directory, 'danced.yaml'), can);
   }
 
   /** Opens a connection to the gate and completes the handshake. */
@@ -189,7 +201,7 @@ export class TestGate {
   }
 
   writeAccess(clients: Clients): void {
-    this.writeAccessText(accessList(clients));
+    this.writeAccessText(accessList(clients, this.#options.anonymous));
   }
 
   writeAccessText(text: string): void {
@@ -225,7 +237,7 @@ export class TestGate {
   }
 
   #configuration(): string {
-    const { zones = ['example.com'], primary = this.lab.primary, limits = {} } = this.#options;
+    const { zones = ['example.com'], primary = this.lab.primary, limits = {}, listener = {} } = this.#options;
     // The tests refuse clients by the hundred, all from one address.
     const all = { 'failures-per-address': 1_000_000, ...limits };
     const limitLines = Object.entries(all).map(([key, value]) => `\n      ${key}: ${value}`);
@@ -239,13 +251,19 @@ plugins:
     listen: ["127.0.0.1:0"]
     primary: 127.0.0.1:${primary.port}
     zones: [${zones.join(', ')}]
-    limits:${limitLines.join('')}
+${Object.entries(listener)
+  .map(([key, value]) => `    ${key}: ${value}\n`)
+  .join('')}    limits:${limitLines.join('')}
 `;
   }
 
   #dane(): string {
-    const { roots } = this.#options;
-    return roots === undefined ? '' : `dane: { roots: "${this.#write('roots.pem', roots)}" }\n`;
+    const { roots, extensionType } = this.#options;
+    const parts = [
+      ...(roots === undefined ? [] : [`roots: "${this.#write('roots.pem', roots)}"`]),
+      ...(extensionType === undefined ? [] : [`extension-type: ${extensionType}`]),
+    ];
+    return parts.length === 0 ? '' : `dane: { ${parts.join(', ')} }\n`;
   }
 
   #resolver(): string {
@@ -275,10 +293,15 @@ plugins:
 
 const gauges = ['danced_connections{gate="xot/gate"}', 'danced_handshakes{gate="xot/gate"}'];
 
-function accessList(clients: Clients): string {
+function accessList(clients: Clients, anonymous?: readonly string[]): string {
   const entries = Object.entries(clients).map(
-    ([name, zones]) =>
-      `  "${name}": { roles: [secondary], allow: [{ action: transfer, zones: [${zones.map((zone) => `"${zone}"`).join(', ')}] }] }\n`,
+    ([name, zones]) => `  "${name}": { roles: [secondary], allow: [${transferOf(zones)}] }\n`,
   );
-  return entries.length === 0 ? 'version: 1\nclients: {}\n' : `version: 1\nclients:\n${entries.join('')}`;
+  const head = anonymous === undefined ? '' : `anonymous: { allow: [${transferOf(anonymous)}] }\n`;
+  const list = entries.length === 0 ? 'clients: {}\n' : `clients:\n${entries.join('')}`;
+  return `version: 1\n${head}${list}`;
+}
+
+function transferOf(zones: readonly string[]): string {
+  return `{ action: transfer, zones: [${zones.map((zone) => `"${zone}"`).join(', ')}] }`;
 }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { decideBy } from '../../../core/acl/access-control.ts';
+import { decideAnonymousBy, decideBy } from '../../../core/acl/access-control.ts';
 import { parseAccessList } from '../../../core/acl/list-file.ts';
 import type { ClientIdentity } from '../../../core/dane/identity.ts';
 import { proveClient } from '../../../core/dane/prove.ts';
@@ -85,6 +85,48 @@ describe('a decision', () => {
   it('carries the roles of the entry', () => {
     expect(decide('ns2.partner.example', 'test').roles).to.deep.equal(['secondary']);
     expect(decide('stranger.test', 'test').roles).to.deep.equal([]);
+  });
+
+  describe('about an anonymous client', () => {
+    function decideAnonymous(head: string, zone: string) {
+      const anonymous = parseAccessList(
+        `version: 1\n${head}clients:\n  "*.example": { allow: [] }\n`,
+        'access.yaml',
+      );
+      return decideAnonymousBy(anonymous, { action: 'transfer', zone: Name.parse(zone) });
+    }
+
+    it('is no if the list does not speak of them', () => {
+      expect(decideAnonymous('', 'example.com')).to.deep.equal({
+        allowed: false,
+        reason: 'no-entry',
+        roles: [],
+      });
+    });
+
+    it('is what the list gives to all', () => {
+      const head = 'anonymous: { roles: [guest], allow: [{ action: transfer, zones: [example.com] }] }\n';
+      expect(decideAnonymous(head, 'EXAMPLE.com')).to.deep.equal({
+        allowed: true,
+        reason: 'allowed',
+        entry: '(anonymous)',
+        roles: ['guest'],
+      });
+      expect(decideAnonymous(head, 'example.net')).to.include({ allowed: false, reason: 'no-rule' });
+    });
+
+    it('gives nothing to those who are known', () => {
+      const open = parseAccessList(
+        'version: 1\nanonymous: { allow: [{ action: transfer, zones: ["*"] }] }\nclients:\n  a.example: { allow: [] }\n',
+        'access.yaml',
+      );
+      const wish = { action: 'transfer', zone: Name.parse('example.com') } as const;
+      expect(decideBy(open, identityOf('a.example'), wish)).to.include({ allowed: false, reason: 'no-rule' });
+      expect(decideBy(open, identityOf('b.example'), wish)).to.include({
+        allowed: false,
+        reason: 'no-entry',
+      });
+    });
   });
 
   it('does not confuse a label that contains a dot with two labels', () => {

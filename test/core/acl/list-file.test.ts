@@ -147,6 +147,7 @@ describe('the access list file', () => {
     'access.yaml:1:1: version: missing; the first line is: version: 1': `clients:\n  a.example: ${rights}\n`,
     'access.yaml:1:10: version: is the number 2, but this danced reads version 1; write: version: 1': `version: 2\nclients:\n  a.example: ${rights}\n`,
     'access.yaml:2:1: version: the same key a second time; keep one of the two': `version: 1\nversion: 1\nclients:\n  a.example: ${rights}\n`,
+    'access.yaml:2:12: anonymous.allow: missing; for example: allow: [{ action: transfer, zones: [example.com] }]': `version: 1\nanonymous: {}\nclients:\n  a.example: ${rights}\n`,
     'access.yaml:2:1: client: unknown key; did you mean clients?': `version: 1\nclient: 3\nclients:\n  a.example: ${rights}\n`,
   };
   for (const [says, text] of Object.entries(heads)) {

@@ -87,7 +87,7 @@ describe('the configuration', () => {
       ],
       timeoutMs: 3000,
     });
-    expect(config.dane).to.deep.equal({});
+    expect(config.dane).to.deep.equal({ extensionType: 0xff5b });
     expect(config.observe).to.deep.equal({ level: 'info', format: 'json' });
   });
 
@@ -132,7 +132,7 @@ describe('the configuration', () => {
     expect(negativeTrustAnchors.map(({ name, untilMs }) => [name.toString(), untilMs])).to.deep.equal([
       ['broken.example', Date.UTC(2026, 11, 1)],
     ]);
-    expect(config.dane).to.deep.equal({ roots: '/etc/ssl/roots.pem' });
+    expect(config.dane).to.deep.equal({ roots: '/etc/ssl/roots.pem', extensionType: 0xff5b });
   });
 
   it('takes relative paths from the folder of the file', () => {

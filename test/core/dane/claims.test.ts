@@ -1,5 +1,12 @@
 import { expect } from 'chai';
-import { admittedClaims, maximumClaims, maximumNamesAsked } from '../../../core/dane/claims.ts';
+import {
+  admittedClaims,
+  claimsOf as claimsOfClient,
+  maximumClaims,
+  maximumNamesAsked,
+  type ClaimRules,
+  type ClaimSource,
+} from '../../../core/dane/claims.ts';
 import { Name } from '../../../core/dns/name.ts';
 
 /** The claims among the names, and every name that the access list was asked about. */
@@ -67,5 +74,110 @@ describe('admittedClaims', () => {
       throw new Error('the store is away');
     });
     expect(await failing.then(String, String)).to.equal('Error: the store is away');
+  });
+});
+
+describe('claimsOf', () => {
+  const both: ClaimSource[] = ['extension', 'certificate-name'];
+
+  /** `source: names`, or the reason. */
+  function claimed(
+    clientId: string | undefined,
+    dnsNames: readonly string[],
+    { claims = both, dialect = 'draft-13' }: Partial<ClaimRules> = {},
+  ): string {
+    const verdict = claimsOfClient(
+      {
+        ...(clientId !== undefined && { clientId: Buffer.from(clientId, 'latin1') }),
+        dnsNames: dnsNames.map((name) => Name.parse(name)),
+      },
+      { claims, dialect },
+    );
+    if (verdict.source === undefined) return verdict.reason;
+    return `${verdict.source}: ${verdict.names.map((name) => name.toString()).join(' ')}`;
+  }
+
+  const said = '_xfr.ns2.example';
+  const cert = ['ns2.example', 'ns3.example'];
+  const cases: [title: string, claim: string, expected: string][] = [
+    [
+      'takes the name that is said, though the certificate has others [DANCE-8.2]',
+      claimed(said, cert),
+      `extension: ${said}`,
+    ],
+    ['takes the name that is said with a raw public key [DANCE-9]', claimed(said, []), `extension: ${said}`],
+    [
+      'takes the names of the certificate when none is said',
+      claimed(undefined, cert),
+      'certificate-name: ns2.example ns3.example',
+    ],
+    ['takes nothing else for a name that is none [DANCE-7]', claimed('ns2..example', cert), 'bad-name'],
+    ['takes an empty name for a breach of the rules [DANCE-8.2]', claimed('', cert), 'bad-name'],
+    ['has nothing to go by without either', claimed(undefined, []), 'no-claim'],
+    [
+      'does not look at certificates where the extension alone counts [DANCE-8.2]',
+      claimed(undefined, cert, { claims: ['extension'] }),
+      'no-claim',
+    ],
+    [
+      'does not look at the extension where certificates alone count',
+      claimed(said, cert, { claims: ['certificate-name'] }),
+      'certificate-name: ns2.example ns3.example',
+    ],
+    [
+      'does not look at a bad name either where certificates alone count',
+      claimed('*.example', cert, { claims: ['certificate-name'] }),
+      'certificate-name: ns2.example ns3.example',
+    ],
+    [
+      'has no name of a raw public key where certificates alone count',
+      claimed(said, [], { claims: ['certificate-name'] }),
+      'no-claim',
+    ],
+    [
+      'keeps the order of the listener',
+      claimed(said, cert, { claims: ['certificate-name', 'extension'] }),
+      'certificate-name: ns2.example ns3.example',
+    ],
+    [
+      'goes on to the second of the listener when the first is not offered',
+      claimed(said, [], { claims: ['certificate-name', 'extension'] }),
+      `extension: ${said}`,
+    ],
+    [
+      'refuses a bad name also where it would come second',
+      claimed('*.example', cert, { claims: ['certificate-name', 'extension'] }),
+      'bad-name',
+    ],
+    [
+      'derives the name of an empty extension from the only dNSName, in the old dialect',
+      claimed('', ['ns2.example'], { dialect: 'draft-09' }),
+      'extension: ns2.example',
+    ],
+    [
+      'does so where the extension alone counts',
+      claimed('', ['ns2.example'], { claims: ['extension'], dialect: 'draft-09' }),
+      'extension: ns2.example',
+    ],
+    ['derives nothing from several dNSNames', claimed('', cert, { dialect: 'draft-09' }), 'no-claim'],
+    ['derives nothing from a raw public key', claimed('', [], { dialect: 'draft-09' }), 'no-claim'],
+    [
+      'takes a said name in the old dialect too',
+      claimed(said, cert, { dialect: 'draft-09' }),
+      `extension: ${said}`,
+    ],
+  ];
+  for (const [title, claim, expected] of cases) {
+    it(title, () => {
+      expect(claim).to.equal(expected);
+    });
+  }
+
+  it('says what is wrong with the name', () => {
+    const verdict = claimsOfClient(
+      { clientId: Buffer.from('ns2.example.'), dnsNames: [] },
+      { claims: both, dialect: 'draft-13' },
+    );
+    expect(verdict).to.deep.equal({ reason: 'bad-name', detail: 'the name ends with a dot' });
   });
 });

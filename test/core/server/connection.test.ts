@@ -179,7 +179,7 @@ describe('Connection', () => {
     });
     const client = await served();
     const [request] = requests;
-    expect(request?.client.name.toString()).to.equal(clientName);
+    expect(request?.client?.name.toString()).to.equal(clientName);
     expect(request).to.include({ idleTimeMs: 7_000 });
     expect(request?.connection).to.deep.equal({ id: 1, remote: `127.0.0.1:${client.socket.localPort}` });
   });

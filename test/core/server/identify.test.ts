@@ -6,7 +6,13 @@ import { encodeTlsa } from '../../../core/dns/rdata.ts';
 import type { SecurityStatus } from '../../../core/dnssec/status.ts';
 import { parseCertificate } from '../../../core/pki/certificate.ts';
 import type { IssuedIdentity } from '../../../core/pki/issue.ts';
-import { identify, prove } from '../../../core/server/identify.ts';
+import {
+  identify,
+  prove,
+  type IdentifyOptions,
+  type ProofMeans,
+  type ShownClient,
+} from '../../../core/server/identify.ts';
 import { accessTo } from '../../support/access.ts';
 import { ca, leafOf, root } from '../../support/path-search.ts';
 import { ScriptedResolver } from '../../support/scripted-resolver.ts';
@@ -30,18 +36,31 @@ describe('identify', () => {
     resolver.publish('ns2.example', [tlsaOf(client)]);
   });
 
+  function identifyShown(
+    shown: ShownClient,
+    options: Partial<IdentifyOptions & Pick<ProofMeans, 'access' | 'roots'>> = {},
+  ) {
+    const { access = accessTo('ns2.example', 'ns3.example'), roots = [], ...others } = options;
+    return identify(
+      shown,
+      { access, resolver, roots, nowMs: () => nowMs },
+      {
+        claims: ['extension', 'certificate-name'],
+        dialect: 'draft-13',
+        longestProofMs: hourMs,
+        signal: new AbortController().signal,
+        ...others,
+      },
+    );
+  }
+
   function identifyAs(
     issued: IssuedIdentity,
     names: readonly string[],
     access: AccessControl = accessTo('ns2.example', 'ns3.example'),
     signal = new AbortController().signal,
   ) {
-    return identify(
-      credentialsOf(issued, ...names),
-      { access, resolver, nowMs: () => nowMs },
-      hourMs,
-      signal,
-    );
+    return identifyShown({ credentials: credentialsOf(issued, ...names) }, { access, signal });
   }
 
   it('gives the name whose TLSA record matches the key', async () => {
@@ -127,7 +146,7 @@ describe('identify', () => {
   it('takes a path to one of the roots for usages PKIX-TA and PKIX-EE, and none without', async () => {
     const middle = ca('Middle');
     const leaf = leafOf(middle, { names: ['ns2.example'] });
-    const peer = {
+    const credentials = {
       certificate: leaf.der,
       subjectPublicKeyInfo: leaf.spki,
       dnsNames: [Name.parse('ns2.example')],
@@ -136,12 +155,10 @@ describe('identify', () => {
     const subject = { certificate: leaf.der, subjectPublicKeyInfo: leaf.spki };
     const record = encodeTlsa(tlsaFor(subject, { usage: 1, selector: 1, matchingType: 1 }));
     resolver.publish('ns2.example', [record]);
-    const means = { access: accessTo('ns2.example'), resolver, nowMs: () => nowMs };
-    const { signal } = new AbortController();
     const roots = [parseCertificate(root.der)];
-    const { identity } = await identify(peer, { ...means, roots }, hourMs, signal);
+    const { identity } = await identifyShown({ credentials }, { roots });
     expect(identity?.proof).to.equal('PKIX-EE SPKI SHA2-256');
-    const without = await identify(peer, means, hourMs, signal);
+    const without = await identifyShown({ credentials });
     expect(without).to.include({ reason: 'no-usable-record' });
     expect(without).to.have.property('detail').that.includes('dane.roots');
   });

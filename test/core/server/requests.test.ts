@@ -6,7 +6,8 @@ import { frame, FrameReader } from '../../../core/dns/framing.ts';
 import { frameAll } from '../../support/frame-all.ts';
 import type { GateReply } from '../../../core/plugin/contract.ts';
 import type { ConnectionLimits } from '../../../core/server/limits.ts';
-import { RequestLoop, type ConnectionEnd } from '../../../core/server/requests.ts';
+import { RequestLoop } from '../../../core/server/requests.ts';
+import type { ConnectionEnd } from '../../../core/server/service.ts';
 import { testLimits } from '../../support/limits.ts';
 import { replyChannel } from '../../support/reply-channel.ts';
 

@@ -26,6 +26,9 @@ clients:
   ns4.example: { allow: [] }
 `);
 
+/** Instead of a client's name: no identity. */
+const nobody = '';
+
 describe('xot/gate', () => {
   let primary: DnsServer;
   let onQuery: (query: HeardQuery) => void;
@@ -71,17 +74,22 @@ describe('xot/gate', () => {
       listen: [],
       primary,
       zones: [zone, Name.parse('example.org')],
+      claims: ['extension', 'certificate-name'],
+      'on-failure': 'alert',
+      dialect: 'draft-13',
+      'raw-public-keys': true,
+      'record-padding': 0,
       limits: { ...defaults, ...limits },
     };
   }
 
   /** A gate whose requests the test brings by hand. */
-  function setup(limits: Partial<XotGateConfig['limits']> = {}): void {
+  function setup(limits: Partial<XotGateConfig['limits']> = {}, list = access): void {
     log = memoryLog();
     metrics = new Metrics();
     plugin = xotGate.setup(
       {
-        access,
+        access: list,
         log,
         metrics,
         nowMs: () => 0,
@@ -90,6 +98,7 @@ describe('xot/gate', () => {
           return {
             open: () => Promise.resolve([]),
             setLimits: () => undefined,
+            setTls: () => undefined,
             close: () => Promise.resolve(),
           };
         },
@@ -104,7 +113,8 @@ describe('xot/gate', () => {
     signal = new AbortController().signal,
   ): Promise<GateReply> {
     const connection = { id: 1, remote: '127.0.0.1:1' };
-    return handler({ octets, client: identities.get(client)!, connection, idleTimeMs: 30_000, signal });
+    const identity = client === nobody ? undefined : identities.get(client)!;
+    return handler({ octets, client: identity, connection, idleTimeMs: 30_000, signal });
   }
 
   /** Every message that the client gets. */
@@ -200,6 +210,55 @@ describe('xot/gate', () => {
     expect(text).to.include('danced_xot_requests_total{kind="AXFR",rcode="NOERROR"} 1');
     expect(text).to.include('danced_xot_requests_total{kind="AXFR",rcode="REFUSED"} 1');
     expect(text).to.include('danced_xot_transfers_total{form="whole",outcome="complete"} 1');
+  });
+
+  describe('before an anonymous client', () => {
+    const open = accessFrom(`version: 1
+anonymous: { allow: [ { action: transfer, zones: [example.com, unserved.example] } ] }
+clients: {}
+`);
+
+    it('refuses everything if the list does not speak of such clients [RFC8914-4.19]', async () => {
+      const [message] = await answers(request({ edns: edns() }), nobody);
+      expect([message?.header.rcode, edeOf(message)?.code]).to.deep.equal([
+        Rcode.REFUSED,
+        EdeCode.PROHIBITED,
+      ]);
+      expect(primary.heard).to.deep.equal([]);
+      const line = log.of('request refused')[0]?.fields;
+      expect(line).to.include({ reason: 'no-entry', zone: 'example.com' });
+      expect(line?.['client']).to.equal(undefined);
+    });
+
+    it('serves what the list gives to all, and says so in the log', async () => {
+      setup({}, open);
+      const [message] = await answers(request(), nobody);
+      expect(message?.header.rcode).to.equal(Rcode.NOERROR);
+      const line = log.of('transfer')[0]?.fields;
+      expect(line).to.include({ outcome: 'complete', entry: '(anonymous)' });
+      expect([line?.['client'], line?.['proof']]).to.deep.equal([undefined, undefined]);
+    });
+
+    it('refuses the rest', async () => {
+      setup({}, open);
+      const [message] = await answers(request({ name: Name.parse('example.org'), edns: edns() }), nobody);
+      expect([message?.header.rcode, edeOf(message)?.code]).to.deep.equal([
+        Rcode.REFUSED,
+        EdeCode.PROHIBITED,
+      ]);
+    });
+
+    it('takes all of them for one client where places are counted [RFC9103-6.3.3]', async () => {
+      onQuery = () => undefined;
+      setup({ 'transfers-per-client': 1 }, open);
+      const abort = new AbortController();
+      const first = await ask(request(), nobody, abort.signal);
+      const waiting = collect(first).catch(() => undefined);
+      const [message] = await answers(request(), nobody);
+      expect(message?.header.rcode).to.equal(Rcode.SERVFAIL);
+      abort.abort();
+      await waiting;
+    });
   });
 
   describe('bounds what is under way', () => {

@@ -1,0 +1,176 @@
+/**
+ * From a raw TCP connection to a client that is known, known to be anonymous, or refused. Each step has its bound, and each
+ * "no" its reason:
+ *
+ *     TLS handshake → snapshot of what the peer showed → claims, admission, lookup, match (identify.ts)
+ *
+ * All of it is bounded by `handshake-time`, so a slow authoritative server behind a client's name cannot keep a place (DANCE
+ * architecture, "Slowloris"). Nothing is read from the client before it is decided who it is.
+ *
+ * What a "no" means is the listener's choice (draft-ietf-dance-client-auth-13 section 8.2): the alert handshake_failure and
+ * the end of the connection, whatever the reason, so that a client learns none; or an anonymous client.
+ */
+import type { Socket } from 'node:net';
+import type { SecureContext, TLSSocket } from 'node:tls';
+import type { ClaimSource } from '../dane/claims.ts';
+import type { ClientIdentity } from '../dane/identity.ts';
+import type { NoIdentityReason, PeerCredentials } from '../dane/types.ts';
+import type { ListenerTls } from '../plugin/contract.ts';
+import { alertDescriptions, closeWithAlert } from '../tls/alert.ts';
+import { handshake, type Handshake } from '../tls/handshake.ts';
+import { snapshotPeer, type PeerSnapshot } from '../tls/peer-snapshot.ts';
+import { identify, type ProofMeans } from './identify.ts';
+import type { ConnectionLimits } from './limits.ts';
+
+/** What the arrival of a connection needs. */
+export interface ArrivalMeans {
+  /** The listener's; asked once for each connection. */
+  readonly context: () => SecureContext;
+  readonly tls: () => ListenerTls;
+  readonly alpnProtocols: readonly string[];
+  readonly limits: () => ConnectionLimits;
+  readonly proof: ProofMeans;
+  /** Whether it is us who ended the connection. */
+  readonly isClosing: () => boolean;
+  /** An error that is nobody's but ours and came too late to be thrown. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** Why a connection did not come as far as its service. */
+export type RefusalReason =
+  Exclude<Handshake, { socket: TLSSocket }>['reason'] | NoIdentityReason | 'gate-closing' | 'internal-error';
+
+/** Why a client is not identified. */
+export interface WhyNot {
+  readonly reason: RefusalReason;
+  /** Empty for nothing. */
+  readonly detail: string;
+  /** The names that it claims, as text. */
+  readonly claims?: string;
+}
+
+/** A client that is known. */
+export interface Identified {
+  readonly identity: ClientIdentity;
+  readonly source: ClaimSource;
+  readonly peer: PeerCredentials;
+}
+
+interface Settling {
+  /** Resolves when no lookup is under way for the connection, and the alert, if one was sent, has had its time. */
+  readonly settled: Promise<unknown>;
+}
+
+export type Arrival = Settling &
+  (
+    | { readonly outcome: 'identified'; readonly socket: TLSSocket; readonly identified: Identified }
+    | { readonly outcome: 'anonymous'; readonly socket: TLSSocket; readonly whyNot: WhyNot }
+    | { readonly outcome: 'refused'; readonly whyNot: WhyNot }
+  );
+
+/** Handshake and proof under one deadline. Rejects for defects of ours only. */
+export async function arrive(raw: Socket, means: ArrivalMeans): Promise<Arrival> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => {
+    abort.abort();
+  }, means.limits()['handshake-time']);
+  try {
+    const tls = means.tls();
+    const shaken = await handshake(raw, means.context(), abort.signal, means.alpnProtocols);
+    if (!shaken.socket) {
+      const reason = means.isClosing() ? 'gate-closing' : shaken.reason;
+      return { outcome: 'refused', whyNot: { reason, detail: shaken.detail }, settled: Promise.resolve() };
+    }
+    // From here to the end of the connection somebody listens for errors; 'close' follows each.
+    shaken.socket.on('error', () => undefined);
+    return await judge(raw, shaken.socket, means, tls, abort.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function judge(
+  raw: Socket,
+  socket: TLSSocket,
+  means: ArrivalMeans,
+  tls: ListenerTls,
+  deadline: AbortSignal,
+): Promise<Arrival> {
+  const snapshot = snapshotPeer(socket);
+  const no = (whyNot: WhyNot, source?: ClaimSource, proving?: Promise<unknown>): Arrival =>
+    refuse(socket, snapshot, tls, { whyNot, source, proving });
+  if (snapshot.credentials === undefined) return no({ reason: snapshot.reason, detail: snapshot.detail });
+  const { credentials, clientId } = snapshot;
+  const gone = connectionGone(socket, deadline);
+  const identifying = identify({ credentials, clientId }, means.proof, {
+    claims: tls.claims,
+    dialect: tls.dialect,
+    longestProofMs: means.limits()['proof-time'],
+    signal: gone.signal,
+  });
+  const verdict = await Promise.race([identifying, gone.left]);
+  if ('left' in verdict) {
+    const { left } = verdict;
+    // Who leaves while the DNS is asked keeps the handshake place until it has answered, and so does who is not waited for
+    // any longer: else strangers could have any number of lookups under way.
+    const proving = identifying.catch(means.onDefect);
+    if (left.reason === 'timeout' && !means.isClosing()) return no(left, undefined, proving);
+    raw.destroy();
+    const reason = means.isClosing() ? 'gate-closing' : left.reason;
+    return { outcome: 'refused', whyNot: { ...left, reason }, settled: proving };
+  }
+  const { source, claims } = verdict;
+  if (!verdict.identity) return no({ reason: verdict.reason, detail: verdict.detail, claims }, source);
+  // An identity has a name, and a name a source.
+  if (source === undefined) throw new TypeError('an identity without a claim');
+  const identified = { identity: verdict.identity, source, peer: credentials };
+  return { outcome: 'identified', socket, identified, settled: Promise.resolve() };
+}
+
+interface No {
+  readonly whyNot: WhyNot;
+  readonly source: ClaimSource | undefined;
+  /** The lookup that is still under way. */
+  readonly proving: Promise<unknown> | undefined;
+}
+
+/** What a "no" means at this listener. */
+function refuse(
+  socket: TLSSocket,
+  { connectionId }: PeerSnapshot,
+  { onFailure }: ListenerTls,
+  { whyNot, source, proving }: No,
+): Arrival {
+  if (onFailure === 'anonymous' && !mustAbort(whyNot.reason, source)) {
+    return { outcome: 'anonymous', socket, whyNot, settled: Promise.resolve(proving) };
+  }
+  // Draft section 12: one alert for every reason, so that a client cannot learn which names are known.
+  const closed = closeWithAlert(socket, connectionId, alertDescriptions.handshakeFailure);
+  return { outcome: 'refused', whyNot, settled: Promise.all([closed, proving]) };
+}
+
+/** What ends the connection at any listener: draft sections 5, 7 and 8.2 leave no choice. */
+function mustAbort(reason: RefusalReason, source: ClaimSource | undefined): boolean {
+  return reason === 'bad-name' || (reason === 'name-mismatch' && source === 'extension');
+}
+
+/** Tells when the client leaves or the deadline passes while the proof is under way. */
+function connectionGone(
+  socket: TLSSocket,
+  deadline: AbortSignal,
+): { left: Promise<{ readonly left: WhyNot }>; signal: AbortSignal } {
+  const abort = new AbortController();
+  const left = new Promise<{ readonly left: WhyNot }>((resolve) => {
+    const end = (why: WhyNot): void => {
+      abort.abort();
+      resolve({ left: why });
+    };
+    socket.once('close', () => {
+      end({ reason: 'gone', detail: 'the client closed the connection before it was identified' });
+    });
+    deadline.addEventListener('abort', () => {
+      end({ reason: 'timeout', detail: 'the proof was not finished in time' });
+    });
+  });
+  return { left, signal: abort.signal };
+}
