@@ -14,8 +14,8 @@ import { parseServerArgument, parseTimeArgument } from './arguments.ts';
 import { defaultConfigFile } from './config-file.ts';
 import { asCommandError, CommandError } from './output.ts';
 import { loadConfigAndPlugins, type LoadedWithPlugins } from './plugins.ts';
-import { openResolver, type OpenResolver } from './resolution.ts';
-import { resolvConfFile, resolvConfServers } from './resolv-conf.ts';
+import { openResolver, type OpenResolver } from '../core/embed/resolution.ts';
+import { resolvConfFile, resolvConfServers } from '../core/embed/resolv-conf.ts';
 
 /** What `addLookupOptions` puts among the options of a command. */
 export interface LookupArguments {

@@ -8,6 +8,7 @@ import { registerCheck } from './commands/check.ts';
 import { registerKeygen } from './commands/keygen.ts';
 import { registerLookup } from './commands/lookup.ts';
 import { registerMatch } from './commands/match.ts';
+import { registerProbe } from './commands/probe.ts';
 import { registerRun } from './commands/run.ts';
 import { registerTlsa } from './commands/tlsa.ts';
 import { registerVerify } from './commands/verify.ts';
@@ -29,6 +30,7 @@ for (const register of [
   registerLookup,
   registerMatch,
   registerVerify,
+  registerProbe,
   registerDemo,
 ]) {
   register(program);

@@ -4,9 +4,11 @@
 export type { AccessControl } from './acl/access-control.ts';
 export type { AccessRequest, Decision } from './acl/model.ts';
 export { formatEndpoint, type Endpoint } from './config/endpoint.ts';
+export { listenerKeys, listenerTls, type ListenerConfig } from './config/listener.ts';
 export type { LimitsTable } from './config/limits-table.ts';
 export * as schema from './config/schema.ts';
 export type { ConfigSchema } from './config/schema.ts';
+export type { ClaimSource } from './dane/claims.ts';
 export type { ClientIdentity } from './dane/identity.ts';
 export {
   EdeCode,
@@ -42,6 +44,8 @@ export type {
   Gate,
   GateReply,
   GateRequest,
+  ListenerTls,
+  OnFailure,
   Plugin,
   PluginEndpoints,
   PluginHost,
@@ -52,3 +56,33 @@ export type {
 export { connectionLimits, type ConnectionLimits } from './server/limits.ts';
 export { Places } from './server/places.ts';
 export { TransferEnd, TransferFormatError, type TransferForm } from './xfr/stream-end.ts';
+
+// danced inside of another program: docs/library.md.
+export { openAuthenticator, type Authenticator, type Listener } from './embed/authenticator.ts';
+export type { ApplicationConnection, ConnectionHandler } from './embed/application.ts';
+export {
+  openConnector,
+  type ConnectOptions,
+  type Connector,
+  type ConnectorOptions,
+} from './embed/connector.ts';
+export type { FromProxies, FromProxyHeader, HandedRequest } from './embed/from-proxy.ts';
+export { handedOnReasons, type HandedOn, type HandedOnReason, type ProofResult } from './embed/handed-on.ts';
+export {
+  OptionsError,
+  type AuthenticatorOptions,
+  type LimitOptions,
+  type ListenOptions,
+  type LogFunction,
+  type ResolverOptions,
+} from './embed/options.ts';
+export { fromTrustedProxy, TrustedProxies } from './embed/proxies.ts';
+export { NoAnswerError, type NoAnswerReason } from './client/reasons.ts';
+export { ConfigError } from './config/errors.ts';
+export { noIdentityReasons, type NoIdentityReason } from './dane/types.ts';
+export type { LookupResult, Resolver } from './resolver/resolver.ts';
+export { ListenError } from './server/gate.ts';
+export { TlsAddonMissing } from './tls/context.ts';
+export { alertOf } from './tls/dial.ts';
+export { IdentityError, loadIdentity, type LoadedIdentity } from './tls/identity.ts';
+export { tlsFeatures, type TlsFeatures } from './tls/native/native.ts';

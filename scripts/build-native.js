@@ -7,7 +7,17 @@
  * Usage: node scripts/build-native.js [--if-missing] [--must] [--sanitize] [--to FOLDER]
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -29,7 +39,7 @@ const target = join(
   `danced-tls-abi${abi}.node`,
 );
 
-if (!options['if-missing'] || !loads(target)) build();
+if (!options['if-missing'] || !isBuilt()) build();
 
 function build() {
   // Built aside, so that builds for several versions of Node do not meet.
@@ -55,6 +65,15 @@ function build() {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Whether a build is there that loads, and that no source has changed since. */
+function isBuilt() {
+  if (!loads(target)) return false;
+  const builtMs = statSync(target).mtimeMs;
+  const native = join(root, 'core/tls/native');
+  const sources = readdirSync(join(native, 'src')).map((name) => join(native, 'src', name));
+  return [join(native, 'binding.gyp'), ...sources].every((file) => statSync(file).mtimeMs <= builtMs);
 }
 
 function fail(why, output) {

@@ -80,7 +80,8 @@ A YAML file of its own, keyed by the client's domain name: the owner name of its
 \`\`\`yaml
 ${exampleAccessList}\`\`\`
 
-- \`*.name\` (in quotes, since a bare \`*\` is YAML's) means every name below \`name\`, at any depth, and not \`name\` itself.
+- \`*.name\` (in quotes, since a bare \`*\` is YAML's) means every name below \`name\`, at any depth, and not \`name\` itself. Names of
+  servers' TLSA records (\`_25._tcp.mail.example\`) are not meant: they need an entry of their own.
 - The most specific entry wins alone: a name's own entry, else that of the longest \`*.name\`. Entries do not add up, so
   \`allow: []\` takes away what an entry above would give.
 - A name that no entry knows is not looked up in the DNS at all.

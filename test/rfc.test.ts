@@ -59,6 +59,10 @@ describe('the reading of citations', () => {
       ['RFC4035-3.1.3.1', 'RFC4035-5.4', 'RFC4034-B'],
     ],
     ['// RFC 6891 sections 6.1.1, 6.1.3 and 7', ['RFC6891-6.1.1', 'RFC6891-6.1.3', 'RFC6891-7']],
+    [
+      '// draft-ietf-dance-client-auth-13 sections 7 and 8.2; draft section 9',
+      ['DANCE-7', 'DANCE-8.2', 'DANCE-9'],
+    ],
     ['// see RFC 9103', []],
   ];
   for (const [text, clauses] of cases) {
@@ -73,7 +77,7 @@ function parseRows(markdown: string): Row[] {
   return markdown
     .split('\n')
     .map((line) => line.split('|').map((cell) => cell.trim()))
-    .filter((cells) => /^RFC\d+-/.test(cells[1] ?? ''))
+    .filter((cells) => /^(RFC\d+|DANCE)-/.test(cells[1] ?? ''))
     .map(([, clause = '', rule = '', status = '']) => ({ clause, rule, status }));
 }
 
@@ -83,22 +87,24 @@ function citations(text: string): string[] {
   const flat = text.replace(/\n\s*(\*|\/\/)?\s*/g, ' ');
   const section = String.raw`(?:\d+|[A-Z](?![A-Za-z]))(?:\.\d+)*`;
   const pattern = new RegExp(
-    String.raw`RFC (\d+) (?:sections?|appendix|appendices) (${section}(?:(?:, and |, | and )${section})*)`,
+    String.raw`(?:RFC (\d+)|[Dd]raft(?:-ietf-dance-client-auth(?:-13)?)?) (?:sections?|appendix|appendices) (${section}(?:(?:, and |, | and )${section})*)`,
     'g',
   );
-  return [...flat.matchAll(pattern)].flatMap(([, rfc = '', list = '']) =>
-    list.split(/, and |, | and /).map((part) => `RFC${rfc}-${part}`),
+  return [...flat.matchAll(pattern)].flatMap(([, rfc, list = '']) =>
+    list.split(/, and |, | and /).map((part) => `${rfc === undefined ? 'DANCE' : `RFC${rfc}`}-${part}`),
   );
 }
 
 function tags(text: string): string[] {
-  return [...text.matchAll(/\[(RFC\d+-[0-9A-Z]+(?:\.[0-9A-Z]+)*)\]/g)].map(([, clause = '']) => clause);
+  return [...text.matchAll(/\[((?:RFC\d+|DANCE)-[0-9A-Z]+(?:\.[0-9A-Z]+)*)\]/g)].map(
+    ([, clause = '']) => clause,
+  );
 }
 
 function sources(...folders: string[]): string[] {
   return folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts') && name !== 'rfc.test.ts')
+      .filter((name) => /\.(ts|cc|h)$/.test(name) && name !== 'rfc.test.ts')
       .map((name) => readFileSync(join(root, folder, name), 'utf8')),
   );
 }

@@ -19,7 +19,7 @@ import { matchFacts, matchInWords } from '../match-facts.ts';
 import { notesOnMatch } from '../match-notes.ts';
 import { asCommandError, exitCode, printFacts, processOutput, type Output } from '../output.ts';
 import { marksFor, style } from '../terminal.ts';
-import { readRootsFile } from '../trust-files.ts';
+import { readRootsFile } from '../../core/embed/trust-files.ts';
 
 interface CommandOptions {
   /** RDATA of each. */

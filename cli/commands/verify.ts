@@ -18,7 +18,7 @@ import { notesOnMatch } from '../match-notes.ts';
 import { asCommandError, exitCode, printFacts, processOutput, type Output } from '../output.ts';
 import type { LoadedWithPlugins } from '../plugins.ts';
 import { marksFor, style } from '../terminal.ts';
-import { readRootsFile } from '../trust-files.ts';
+import { readRootsFile } from '../../core/embed/trust-files.ts';
 import { verifyClient } from '../verify-client.ts';
 import { verifyFacts, verifyInWords } from '../verify-facts.ts';
 

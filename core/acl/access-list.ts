@@ -32,6 +32,22 @@ export class AccessList {
   /** The most specific entry: the name's own, else that of the longest `*.suffix` it is below. */
   entryFor(name: Name): AccessEntry | undefined {
     const { key } = name;
-    return this.#exact.get(key) ?? closestAbove(this.#below, key);
+    return this.#exact.get(key) ?? (isServerName(name) ? undefined : closestAbove(this.#below, key));
   }
+}
+
+const underscore = 0x5f;
+
+/**
+ * Whether the TLSA records at this name are a server's (`_25._tcp.mail.example`, RFC 6698 section 3). Who gives rights to
+ * everything below a name means its devices, not whoever has the key of its mail server.
+ */
+function isServerName(name: Name): boolean {
+  // Most names are none, and each connection asks.
+  if (name.wire[1] !== underscore) return false;
+  const [port = '', transport = ''] = name
+    .labels()
+    .slice(0, 2)
+    .map((label) => label.toString('latin1'));
+  return /^_\d+$/.test(port) && /^_(?:tcp|udp|sctp)$/i.test(transport);
 }

@@ -37,10 +37,13 @@ export function listenerKeys({ onFailure }: { readonly onFailure: 'alert' | 'ano
       .min(1)
       .max(2)
       .refine((sources) => new Set(sources).size === sources.length, { error: namedTwice })
+      .refine(([first, ...others]) => first !== 'certificate-name' || others.length === 0, {
+        error: wrongOrder,
+      })
       .default(['extension', 'certificate-name'])
       .meta({
         description:
-          'Where a client’s name is taken from: the TLS extension `dane_clientid`, in which it says it, or the dNSNames of its certificate. The first that the client offers counts, and no other is tried. Without the TLS addon the default is `[certificate-name]`.',
+          'Where a client’s name is taken from: the TLS extension `dane_clientid`, in which it says it, or the dNSNames of its certificate. A name that the client says decides, and its certificate is not asked then. Without the TLS addon the default is `[certificate-name]`.',
         what: 'a list of sources of names',
         example: '[extension, certificate-name]',
       }),
@@ -67,6 +70,11 @@ export function listenerKeys({ onFailure }: { readonly onFailure: 'alert' | 'ano
 
 const namedTwice = issueMessage({ wrong: 'names a source twice', example: '[extension, certificate-name]' });
 
+const wrongOrder = issueMessage({
+  wrong: 'puts certificate-name first, but a name that a client says decides (draft section 8.2)',
+  example: '[extension, certificate-name]',
+});
+
 /** What the keys are read to. */
 export interface ListenerConfig {
   readonly claims: readonly ('extension' | 'certificate-name')[];
@@ -88,7 +96,7 @@ export function listenerTls(config: ListenerConfig) {
 }
 
 /** Number of the extension, at the top level under `dane`. */
-export const extensionTypeKey = wholeNumber({ min: 0, max: 0xffff, example: 0xff5b }).default(0xff5b).meta({
+export const extensionTypeKey = wholeNumber({ min: 1, max: 0xffff, example: 0xff5b }).default(0xff5b).meta({
   description:
     'Number of the TLS extension `dane_clientid`, the same at both ends. IANA has not assigned one; the default, 0xff5b, is of the range for private use (RFC 8446 section 11).',
 });

@@ -69,9 +69,12 @@ class ChainMatch {
     const keys = bareKeys(this.#records, this.#offered);
     // Nothing that a path could end at: no signature is worth computing.
     if (!isAnyoneNamed && !isPkixTa && keys.length === 0) return undefined;
-    // RFC 7671 section 10.2, RFC 6698 section 2.1.1, draft-ietf-dance-client-auth-13 section 4: the certificate must be for
-    // the claimed name.
-    if (!this.#endEntity.dnsPatterns.some((pattern) => isNameMatched(pattern, name))) {
+    // RFC 7671 section 10.2, RFC 6698 section 2.1.1: the certificate must be for the claimed name; and for a client
+    // draft-ietf-dance-client-auth-13 section 5: the name itself must be there. A wildcard is for servers.
+    const isFor = this.#endEntity.dnsPatterns.some(
+      (pattern) => isNameMatched(pattern, name) && !(purpose === 'client' && pattern.isWildcard),
+    );
+    if (!isFor) {
       return refusal('name-mismatch', `the certificate is not for ${name.toString()}`);
     }
     const budget = new PathBudget();

@@ -3,8 +3,8 @@
  *
  * A name comes from one of two sources: the extension dane_clientid, in which the client says it (draft-ietf-dance-client-auth
  * section 7), or the dNSNames of its certificate (subjectAltName; the Subject is never looked at, RFC 8310 section 8.1). The
- * listener says which it takes, in which order; the first that the client offers counts, and no other is tried, so
- * that a client whose name fails does not come in by another.
+ * listener says which it takes; a name that the client says decides (section 8.2), and no other is tried, so that a client
+ * whose name fails does not come in by another.
  *
  * A certificate may hold many names; each would cost a DNS lookup that the client pays nothing for, so only names which the
  * access list knows are looked up, and only the first few of them (DANCE architecture: allow-list before lookup).
@@ -27,7 +27,6 @@ export interface ShownNames {
 
 /** How claims are taken. */
 export interface ClaimRules {
-  /** In order of preference. */
   readonly claims: readonly ClaimSource[];
   readonly dialect: 'draft-13' | 'draft-09';
 }
@@ -44,19 +43,15 @@ type NoClaim = Extract<NoIdentityReason, 'no-claim' | 'bad-name'>;
 
 /** Which names a client claims, or why none. Asks nobody. */
 export function claimsOf({ clientId, dnsNames }: ShownNames, { claims, dialect }: ClaimRules): ClaimVerdict {
-  const isHeard = clientId !== undefined && claims.includes('extension');
-  const derives = isHeard && clientId.length === 0 && dialect === 'draft-09';
-  let said: Name | undefined;
-  if (isHeard && !derives) {
+  if (clientId !== undefined && claims.includes('extension')) {
+    if (clientId.length === 0 && dialect === 'draft-09') return derivedClaim(dnsNames);
+    // Draft section 8.2: the name is taken from the extension, also where a certificate has others.
     const { name, wrong } = readClientName(clientId);
-    // Also where the certificate's names come first: what breaks the rules of the extension is a no in any case.
     if (name === undefined) return { reason: 'bad-name', detail: `the name ${wrong}` };
-    said = name;
+    return { source: 'extension', names: [name] };
   }
-  for (const source of claims) {
-    if (source === 'certificate-name' && dnsNames.length > 0) return { source, names: dnsNames };
-    if (source === 'extension' && derives) return derivedClaim(dnsNames);
-    if (source === 'extension' && said !== undefined) return { source, names: [said] };
+  if (claims.includes('certificate-name') && dnsNames.length > 0) {
+    return { source: 'certificate-name', names: dnsNames };
   }
   return { reason: 'no-claim', detail: missing(claims) };
 }

@@ -30,12 +30,12 @@ export function readClientName(octets: Buffer): ClientName {
   if (octets.length === 0) return { wrong: 'is empty' };
   if (octets.length > maximumClientNameOctets) return { wrong: 'has more than 255 octets' };
   // Draft section 7: ASCII only, so no U-labels; and neither NUL nor a space can hide the end of the name from a reader.
-  const odd = octets.findIndex((octet) => octet < 0x21 || octet > 0x7e);
+  const text = octets.toString('latin1');
+  const odd = text.search(notPrintable);
   if (odd !== -1)
     return { wrong: `has the octet ${hex(octets.readUInt8(odd))}, which is no printable ASCII` };
-  const text = octets.toString('latin1');
   if (text === '.') return { wrong: 'is the root' };
-  if (endsWithDot.test(text)) return { wrong: 'ends with a dot' };
+  if (text.endsWith('.') && endsWithDot.test(text)) return { wrong: 'ends with a dot' };
   let name: Name;
   try {
     name = Name.parse(text);
@@ -43,6 +43,8 @@ export function readClientName(octets: Buffer): ClientName {
     if (error instanceof DnsFormatError) return { wrong: `is no domain name: ${error.message}` };
     throw error;
   }
+  // Nearly no name has either, and then there is nothing to look for in its labels.
+  if (!name.key.includes('*') && !name.key.includes('xn--')) return { name };
   for (const label of name.labels()) {
     const wrong = wrongLabel(label);
     if (wrong !== undefined) return { wrong };
@@ -50,6 +52,7 @@ export function readClientName(octets: Buffer): ClientName {
   return { name };
 }
 
+const notPrintable = /[^!-~]/;
 /** A dot that is not escaped: an even number of backslashes before it. */
 const endsWithDot = /(?<!\\)(?:\\\\)*\.$/;
 

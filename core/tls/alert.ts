@@ -12,7 +12,7 @@ export const alertDescriptions = { handshakeFailure: 40 } as const;
 export type AlertDescription = (typeof alertDescriptions)[keyof typeof alertDescriptions];
 
 /** Milliseconds that the peer gets to take the alert and close: a close of ours at once could be a reset that overtakes it. */
-const lingerMs = 250;
+const lingerMs = 500;
 
 /** Sends the alert and closes. Resolves when the socket is closed. */
 export async function closeWithAlert(

@@ -82,6 +82,9 @@ export function gateContext(identity: LoadedIdentity, gate: GateTls): tls.Secure
     // its first handshake. Nor is a handshake done again under an identity that the first one proved (TLS 1.2).
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   });
+  if (gate.asksForName && gate.extensionType === 0) {
+    throw new RangeError('dane_clientid cannot have the number 0: it is another extension');
+  }
   if (nativeTls === undefined) {
     if (gate.asksForName) throw new TlsAddonMissing('the extension dane_clientid');
     if (gate.rawPublicKeys) throw new TlsAddonMissing('taking raw public keys');

@@ -41,9 +41,6 @@ export interface DialTls {
 /**
  * Whether the server is the right one, by the body of its Certificate message. Called inside of the handshake, before
  * anything of ours is sent; whatever is not `true`, or an error, ends the handshake with an alert.
- *
- * The context lives as long as this function and this function as long as the context: one that holds the context, or a
- * socket of it, is never freed.
  */
 export type VerifyServer = (certificateMessage: Buffer, type: CertificateType) => boolean;
 

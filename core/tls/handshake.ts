@@ -77,9 +77,9 @@ export function handshake(
   });
 }
 
-/** An extension that the addon refused; OpenSSL has sent the alert. Only dane_clientid is the addon's. */
+/** The addon refused the extension and marked the error; OpenSSL has sent the alert. */
 function isBadExtension(error: Error): boolean {
-  return 'reason' in error && error.reason === 'bad extension';
+  return 'library' in error && error.library === 'dane_clientid';
 }
 
 function quoted(words: readonly string[]): string {

@@ -2,7 +2,9 @@ import fs from 'node:fs';
 import { expect } from 'chai';
 import type { LookupFacts, StepFacts } from '../../cli/lookup-facts.ts';
 import type { MatchFacts } from '../../cli/match-facts.ts';
+import type { ProbeFacts } from '../../cli/probe-facts.ts';
 import type { VerifyFacts } from '../../cli/verify-facts.ts';
+import { noAnswerReasons } from '../../core/client/reasons.ts';
 
 const page = fs.readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8');
 
@@ -12,6 +14,7 @@ const members: {
   readonly step: Record<keyof StepFacts, true>;
   readonly match: Record<keyof MatchFacts, true>;
   readonly verify: Record<keyof VerifyFacts, true>;
+  readonly probe: Record<keyof ProbeFacts, true>;
 } = {
   lookup: {
     name: true,
@@ -37,6 +40,25 @@ const members: {
     mayNot: true,
     until: true,
   },
+  probe: {
+    server: true,
+    address: true,
+    ok: true,
+    reason: true,
+    steps: true,
+    lookup: true,
+    version: true,
+    cipher: true,
+    alpn: true,
+    proof: true,
+    until: true,
+    asksForCertificate: true,
+    asksForName: true,
+    shown: true,
+    name: true,
+    serial: true,
+    records: true,
+  },
 };
 
 /** The members that the tables of the page name, table by table. */
@@ -57,7 +79,17 @@ function tables(): string[][] {
 describe('docs/commands.md', () => {
   it('names every member of what the commands print, in its order, and no other', () => {
     expect(tables()).to.deep.equal(
-      [members.lookup, members.step, members.match, members.verify].map((shape) => Object.keys(shape)),
+      [members.lookup, members.step, members.match, members.verify, members.probe].map((shape) =>
+        Object.keys(shape),
+      ),
     );
+  });
+
+  it('says what every reason of a server that is not used means', () => {
+    const rows = [...page.matchAll(/^\| `([\w-]+)` +\| ([^|]+?) +\|$/gm)].map(([, reason, words]) => [
+      reason,
+      words,
+    ]);
+    for (const pair of Object.entries(noAnswerReasons)) expect(rows).to.deep.include(pair);
   });
 });

@@ -22,7 +22,11 @@ export type End =
       readonly shown: ShownHandshake | undefined;
       readonly error?: undefined;
     }
-  | { readonly socket?: undefined; readonly error: Error & { reason?: string; library?: string } };
+  | {
+      readonly socket?: undefined;
+      readonly shown?: undefined;
+      readonly error: Error & { reason?: string; library?: string };
+    };
 
 export interface NativeMeeting {
   readonly server: End;

@@ -36,9 +36,7 @@ const beds = {
   silent: await NativeBed.open(serverContext({ extensionType: 0 })),
   small: await NativeBed.open(serverContext({ largestCertificateMessage: 200 })),
   naming: await NativeBed.open(serverContext({ body: name })),
-  old: await NativeBed.open(
-    serverContext({ ...old, body: Buffer.alloc(0), clientCertificateTypes: either }),
-  ),
+  old: await NativeBed.open(serverContext({ ...old, body: Buffer.alloc(0), clientCertificateTypes: either })),
 };
 
 const bodies = [

@@ -13,8 +13,10 @@ if (isMainThread) {
   for (let round = 0; round < 3; round += 1) {
     // Two at once, of which one is ended in the middle of its handshakes.
     const workers = [new Worker(fileURLToPath(import.meta.url)), new Worker(fileURLToPath(import.meta.url))];
+    const exits = workers.map((worker) => once(worker, 'exit'));
     await Promise.all(workers.map((worker) => once(worker, 'message')));
-    await Promise.all([workers[0]!.terminate(), once(workers[1]!, 'exit')]);
+    await workers[0]!.terminate();
+    await Promise.all(exits);
     await plainHandshake();
   }
   const { meetOften } = await import('./native-meetings.ts');

@@ -63,7 +63,7 @@ export interface NativeTls {
   setUpContext(context: SecureContext, options: ContextOptions): void;
   /** What the peer showed, found by `socket.getPeerFinished()`, once for each connection whose context was set up. */
   takeHandshake(peerFinished: Buffer): ShownHandshake | undefined;
-  /** Puts a fatal alert into what the socket writes next, and nothing after it; false when it is too late, or impossible. */
+  /** Puts a fatal alert into what the socket writes next, and no close_notify after it; false when it cannot be sent. Nothing may be written then. */
   sendAlert(id: number, description: number): boolean;
   /** Connections that the addon remembers now; for tests. */
   connectionsKept(): number;

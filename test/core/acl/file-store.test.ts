@@ -34,6 +34,26 @@ describe('the file store', () => {
     return store;
   }
 
+  it('does not take the names of servers for clients below a name', async () => {
+    writeFileSync(file, listOf('"*.partner.example"', '_853._tcp.ns1.partner.example'));
+    const opened = open();
+    const admitted = async (name: string): Promise<boolean> => opened.admits(Name.parse(name));
+    for (const name of [
+      '_25._tcp.mail.partner.example',
+      '_443._TCP.partner.example',
+      '_1._udp.a.b.partner.example',
+    ]) {
+      expect(await admitted(name), name).to.equal(false);
+    }
+    for (const name of [
+      '_853._tcp.ns1.partner.example',
+      '_xfr.ns2.partner.example',
+      '_25.mail.partner.example',
+    ]) {
+      expect(await admitted(name), name).to.equal(true);
+    }
+  });
+
   it('admits the names of the list and no others', async () => {
     const opened = open();
     expect(await opened.admits(Name.parse('A.example'))).to.equal(true);

@@ -64,9 +64,11 @@ describe('the keys of a listener', () => {
     });
   });
 
-  it('keep the order of the sources', () => {
-    const { claims } = schema.parse({ claims: ['certificate-name', 'extension'] });
-    expect(claims).to.deep.equal(['certificate-name', 'extension']);
+  it('refuse certificate names before what the client says [DANCE-8.2]', () => {
+    const [problem] = problemsOf('gate, claims: [certificate-name, extension]');
+    expect(problem)
+      .to.include('a name that a client says decides')
+      .and.to.include('[extension, certificate-name]');
   });
 
   it('have the number of the extension beside them, for private use if not said [RFC8446-11]', () => {
@@ -99,7 +101,7 @@ describe('the keys of a listener', () => {
     [
       'gate',
       'dane: { extension-type: 0x10000 }\n',
-      /dane\.extension-type: .*too large; write a number from 0 to 65535/,
+      /dane\.extension-type: .*too large; write a number from 1 to 65535/,
     ],
   ];
   for (const [entry, more, says] of wrong) {
@@ -113,7 +115,7 @@ describe('the keys of a listener', () => {
   describe('without the TLS addon', () => {
     const refused: [entry: string, more: string, path: string][] = [
       ['gate, claims: [extension]', '', 'plugins[0].claims'],
-      ['gate, claims: [certificate-name, extension]', '', 'plugins[0].claims'],
+      ['gate, claims: [extension, certificate-name]', '', 'plugins[0].claims'],
       ['gate, dialect: draft-09', '', 'plugins[0].dialect'],
       ['gate, raw-public-keys: true', '', 'plugins[0].raw-public-keys'],
       ['gate, record-padding: 1', '', 'plugins[0].record-padding'],

@@ -68,7 +68,7 @@ describe('nameFromDnsName', () => {
 });
 
 describe('dnsNameFromName', () => {
-  it('is the way back', () => {
+  it('is the way back, of names with underscores too [DANCE-10]', () => {
     expect(dnsNameFromName(Name.parse('_xfr.NS2.example.net.'))).to.equal('_xfr.NS2.example.net');
   });
 

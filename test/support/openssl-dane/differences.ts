@@ -126,6 +126,17 @@ export const differences: readonly Difference[] = [
       one.parts.names.includes('as common name'),
   },
   {
+    title: 'a wildcard names no client',
+    clause: 'draft-ietf-dance-client-auth-13 section 5',
+    reason:
+      'The name that the client says must be a dNSName of its certificate; OpenSSL takes a wildcard for it.',
+    covers: ({ one, openssl, danced }) =>
+      isOpensslOnly(openssl, danced) &&
+      reasonOf(danced) === 'name-mismatch' &&
+      one.question.purpose === 'client' &&
+      one.parts.names.includes('"*.'),
+  },
+  {
     title: 'a wildcard is a whole label',
     clause: 'RFC 9525 section 6.3',
     reason: 'OpenSSL by default takes a wildcard within the first label.',

@@ -100,7 +100,8 @@ void TakeHandshake(const FunctionCallbackInfo<Value>& call) {
   call.GetReturnValue().Set(shown);
 }
 
-// sendAlert(id, description): puts a fatal alert into what is to be written, and nothing after it; false when it cannot.
+// sendAlert(id, description): puts a fatal alert into what is to be written, and no close_notify after it; false when it
+// cannot.
 void SendAlert(const FunctionCallbackInfo<Value>& call) {
   call.GetReturnValue().Set(false);
   if (!call[0]->IsNumber() || !call[1]->IsUint32() || ssl3_send_alert == nullptr) return;
@@ -111,10 +112,12 @@ void SendAlert(const FunctionCallbackInfo<Value>& call) {
   Connection* connection = Connection::WithId(static_cast<uint64_t>(id));
   if (connection == nullptr) return;
   SSL* ssl = connection->ssl;
-  if (SSL_in_init(ssl) || (SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) != 0) return;
+  if (connection->is_over || SSL_in_init(ssl) || (SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) != 0) return;
   if (ssl3_send_alert(ssl, kFatal, static_cast<int>(description)) <= 0) return;
-  // An alert is the last word (RFC 8446 section 6.2): no close_notify follows it, nor data.
-  SSL_set_quiet_shutdown(ssl, 1);
+  // An alert is the last word (RFC 8446 section 6.2): no close_notify follows it. Not by a quiet shutdown, which would make
+  // node:tls believe that the peer has closed too, and close at once; what is still to come from the peer would be
+  // answered by a reset, which overtakes the alert.
+  connection->is_over = true;
   SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_SENT_SHUTDOWN);
   call.GetReturnValue().Set(true);
 }

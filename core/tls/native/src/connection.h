@@ -46,6 +46,8 @@ class Connection {
   Octets certificate;
   // Server: whether the extension went out in our CertificateRequest.
   bool has_asked = false;
+  // Whether we have ended it by an alert.
+  bool is_over = false;
   // Body of the peer's extension: in its Certificate or CertificateRequest (TLS 1.3), in its Hello (TLS 1.2).
   std::optional<Octets> claim;
   std::optional<Octets> hello_claim;

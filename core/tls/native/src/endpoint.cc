@@ -164,7 +164,8 @@ const char* Endpoint::Apply(SSL_CTX* context, std::unique_ptr<Endpoint> endpoint
   }
   if (kept->is_server) {
     // A ticket that nobody may use is octets for nothing, and would stand between our Finished and our alert.
-    // Nor is a session kept otherwise: what was proved is proved anew.
+    // Nor does TLS 1.2 get one, and no session is kept otherwise: what was proved is proved anew.
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     if (SSL_CTX_set_num_tickets(context, 0) != 1) return "SSL_CTX_set_num_tickets";
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_cert_verify_callback(context, AcceptUnseen, nullptr);

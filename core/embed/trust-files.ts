@@ -3,16 +3,16 @@
  * resolvers over TLS. Whatever is wrong with one is a ConfigError with its place.
  */
 import { X509Certificate } from 'node:crypto';
-import { ConfigError } from '../core/config/errors.ts';
-import { readTextFile } from '../core/config/text-file.ts';
-import { RrType } from '../core/dns/constants.ts';
-import { DnsFormatError } from '../core/dns/errors.ts';
-import { parseDs, parseOrNothing } from '../core/dns/rdata.ts';
-import { parseRecordLines } from '../core/dns/record-text.ts';
-import { parseAnchors, type TrustAnchor } from '../core/dnssec/anchors.ts';
-import { parseCertificate, type Certificate } from '../core/pki/certificate.ts';
-import { CertificateFormatError } from '../core/pki/errors.ts';
-import { maxPemLength, parsePem } from '../core/pki/pem.ts';
+import { ConfigError } from '../config/errors.ts';
+import { readTextFile } from '../config/text-file.ts';
+import { RrType } from '../dns/constants.ts';
+import { DnsFormatError } from '../dns/errors.ts';
+import { parseDs, parseOrNothing } from '../dns/rdata.ts';
+import { parseRecordLines } from '../dns/record-text.ts';
+import { parseAnchors, type TrustAnchor } from '../dnssec/anchors.ts';
+import { parseCertificate, type Certificate } from '../pki/certificate.ts';
+import { CertificateFormatError } from '../pki/errors.ts';
+import { maxPemLength, parsePem } from '../pki/pem.ts';
 
 /** A file of trust anchors has some lines; one for each zone of a large organisation has some thousand. */
 const maxAnchorOctets = 1_048_576;

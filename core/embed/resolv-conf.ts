@@ -4,7 +4,7 @@
  * Limitations: `nameserver` lines only; what systemd-resolved asks by itself is behind its address 127.0.0.53.
  */
 import { readFileSync } from 'node:fs';
-import { parseEndpoint, type Endpoint } from '../core/config/endpoint.ts';
+import { parseEndpoint, type Endpoint } from '../config/endpoint.ts';
 
 export const resolvConfFile = '/etc/resolv.conf';
 

@@ -1,20 +1,17 @@
 /**
- * The resolver that a configuration asks for, put together: the one place where daemon and commands get theirs.
+ * The resolver that a configuration asks for, put together: the one place where daemon, commands and other programs get
+ * theirs.
  */
-import {
-  builtinAnchorsWord,
-  type LocalValidation,
-  type ResolverConfig,
-} from '../core/config/resolver-config.ts';
-import type { Name } from '../core/dns/name.ts';
-import { builtinAnchors, TrustAnchors, type TrustAnchor } from '../core/dnssec/anchors.ts';
-import type { Log } from '../core/observe/log.ts';
-import type { Metrics } from '../core/observe/metrics.ts';
-import { Prefetcher } from '../core/resolver/prefetch.ts';
-import type { Resolver } from '../core/resolver/resolver.ts';
-import { TrustAdResolver } from '../core/resolver/trust-ad.ts';
-import type { UpstreamServer } from '../core/resolver/upstream/server.ts';
-import { ValidatingResolver } from '../core/resolver/validating.ts';
+import { builtinAnchorsWord, type LocalValidation, type ResolverConfig } from '../config/resolver-config.ts';
+import type { Name } from '../dns/name.ts';
+import { builtinAnchors, TrustAnchors, type TrustAnchor } from '../dnssec/anchors.ts';
+import type { Log } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { Prefetcher } from '../resolver/prefetch.ts';
+import type { Resolver } from '../resolver/resolver.ts';
+import { TrustAdResolver } from '../resolver/trust-ad.ts';
+import type { UpstreamServer } from '../resolver/upstream/server.ts';
+import { ValidatingResolver } from '../resolver/validating.ts';
 import { readAnchorFile, readAuthorityFile } from './trust-files.ts';
 
 /** A resolver that holds connections and memory until it is closed. */

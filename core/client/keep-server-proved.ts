@@ -1,0 +1,81 @@
+/**
+ * Keeps a server proved while its connection lives: before the evidence has grown old the DNS is asked again and the
+ * server judged anew, by what it showed in its handshake; when it is not proved any more, the connection ends.
+ *
+ * A resolver that does not answer for a while ends no connection before its time: there is another try, and another,
+ * until the old proof has run out. Any other "no" counts at once.
+ */
+import type { PeerCredentials } from '../dane/types.ts';
+import type { Resolver } from '../resolver/resolver.ts';
+import { gatherEvidence } from './evidence.ts';
+import { judgeServer, type ServerVerdict } from './judge-server.ts';
+import type { ClientLimits } from './limits.ts';
+import type { ServerPolicy } from './server-policy.ts';
+
+export interface KeepServerProvedOptions {
+  readonly policy: ServerPolicy;
+  readonly port: number;
+  readonly shown: PeerCredentials;
+  /** Milliseconds since the epoch: the end of the proof that the connection was opened with. */
+  readonly endsMs: number;
+  readonly resolver: Resolver;
+  readonly limits: Pick<ClientLimits, 'proof-min' | 'proof-max'>;
+  readonly nowMs: () => number;
+  /** Called once. */
+  readonly onLost: (why: Extract<ServerVerdict, { readonly isProved: false }>) => void;
+}
+
+/** Part of a proof's life after which it is made again: time is left for another try. */
+const renewAfter = 0.8;
+/** Milliseconds between two tries. */
+const shortestRetryMs = 1_000;
+
+/** Starts keeping; returns what stops it. */
+export function keepServerProved(options: KeepServerProvedOptions): () => void {
+  const { policy, port, shown, resolver, limits, nowMs, onLost } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let endsMs = 0;
+  const stopped = new AbortController();
+
+  const wait = (waitMs: number): void => {
+    timer = setTimeout(() => {
+      again().catch((error: unknown) => {
+        // Nobody's fault but ours, and no proof either.
+        onLost({
+          isProved: false,
+          reason: 'server-lookup-failed',
+          detail: `internal error: ${String(error)}`,
+        });
+      });
+    }, waitMs);
+    timer.unref();
+  };
+  const begin = (proofEndsMs: number): void => {
+    const lifeMs = Math.min(Math.max(proofEndsMs - nowMs(), limits['proof-min']), limits['proof-max']);
+    endsMs = nowMs() + lifeMs;
+    wait(lifeMs * renewAfter);
+  };
+  const again = async (): Promise<void> => {
+    const gathered = await gatherEvidence(policy, port, resolver, nowMs);
+    if (stopped.signal.aborted) return;
+    const leftMs = endsMs - nowMs();
+    if (gathered.evidence === undefined) {
+      const { reason, detail } = gathered;
+      if (reason === 'server-lookup-failed' && leftMs > 0) {
+        wait(Math.max(Math.min(leftMs, shortestRetryMs), leftMs / 2));
+      } else {
+        onLost({ isProved: false, reason, detail });
+      }
+      return;
+    }
+    const verdict = judgeServer(policy, gathered.evidence, shown, nowMs());
+    if (verdict.isProved) begin(verdict.endsMs);
+    else onLost(verdict);
+  };
+
+  begin(options.endsMs);
+  return () => {
+    stopped.abort();
+    clearTimeout(timer);
+  };
+}

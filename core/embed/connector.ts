@@ -1,0 +1,223 @@
+/**
+ * The client's end inside of another program: connections to a server that is proved, over which our certificate or raw
+ * public key, and our name by the extension dane_clientid, go to it when it asks. Any protocol: what comes out is a TLSSocket.
+ *
+ * The server is judged inside of the handshake, before anything of ours has left but its own name (core/tls/dial.ts), and again
+ * when the evidence has grown old; when it is not proved any more, the socket is destroyed.
+ *
+ * Limitations: addresses, not host names; needs the TLS addon.
+ */
+import type { TLSSocket } from 'node:tls';
+import { gatherEvidence, takesRawPublicKey, type Evidence } from '../client/evidence.ts';
+import { judgeServer, type ServerVerdict } from '../client/judge-server.ts';
+import { keepServerProved } from '../client/keep-server-proved.ts';
+import { clientLimits } from '../client/limits.ts';
+import { NoAnswerError } from '../client/reasons.ts';
+import { checkPolicy, parsePin, type ServerPolicy } from '../client/server-policy.ts';
+import { readShownServer } from '../client/shown-server.ts';
+import { formatEndpoint, parseEndpoint } from '../config/endpoint.ts';
+import { choice, domainName, textBlock, wholeNumber, z } from '../config/schema.ts';
+import type { PeerCredentials } from '../dane/types.ts';
+import { Metrics } from '../observe/metrics.ts';
+import { CertificateFormatError } from '../pki/errors.ts';
+import type { ClientCredentials, VerifyServer } from '../tls/dial-context.ts';
+import { dial } from '../tls/dial.ts';
+import { checkOptions, commonKeys, OptionsError, type CommonOptions } from './options.ts';
+import { openParts, type CommonParts } from './parts.ts';
+
+export interface ConnectorOptions extends CommonOptions {
+  /** Owner name of our TLSA record, said to a server that asks; without it none is told. */
+  readonly name?: string;
+  /**
+   * What is shown to a server that asks. `either`: a certificate, or a raw public key to one that takes no certificate. The
+   * default is `certificate`.
+   */
+  readonly shows?: ClientCredentials['shows'];
+}
+
+export interface ConnectOptions {
+  /** IP address and port, as `192.0.2.1:8443`. */
+  readonly to: string;
+  /** Name of the server, by which it must be proved (RFC 8310 section 2); also said to it by SNI. */
+  readonly server: string;
+  /** `required` (the default): by TLSA records of `_PORT._tcp.SERVER`. See ServerPolicy for the others. */
+  readonly dane?: ServerPolicy['dane'];
+  /** SHA-256 of the server's SubjectPublicKeyInfo in base64 each; one of them must be the server's. */
+  readonly pins?: readonly string[];
+  /** Offered by ALPN; if there are any, the server must take one. */
+  readonly alpn?: readonly string[];
+  /** Milliseconds for TCP and TLS together. */
+  readonly timeMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const connectorSchema = z.strictObject({
+  ...commonKeys,
+  name: domainName('_sensor-1._device.example').optional(),
+  shows: choice(['certificate', 'raw-public-key', 'either']).default('certificate'),
+});
+
+const connectSchema = z.strictObject({
+  to: textBlock({ what: 'an address with its port', example: '192.0.2.1:8443' }, (text) => {
+    const endpoint = parseEndpoint(text, -1);
+    if (endpoint.port <= 0) throw new RangeError('has no port');
+    return endpoint;
+  }),
+  server: domainName('api.example'),
+  dane: choice(['required', 'if-published', 'off']).default('required'),
+  pins: z
+    .array(textBlock({ what: 'a SHA-256 digest in base64', example: '…=' }, parsePin))
+    .max(16)
+    .default([]),
+  alpn: z
+    .array(textBlock({ what: 'the name of a protocol', example: 'http/1.1' }, (text) => text))
+    .default([]),
+  timeMs: wholeNumber({ ...clientLimits['connect-time'], example: 10_000 }).default(
+    clientLimits['connect-time'].default,
+  ),
+  signal: z.instanceof(AbortSignal).optional(),
+});
+
+/** Opens the client's end. Rejects with OptionsError, ConfigError or IdentityError. */
+export function openConnector(options: ConnectorOptions): Promise<Connector> {
+  return Promise.resolve().then(() => new Connector(options));
+}
+
+export class Connector {
+  readonly #parts: CommonParts;
+  readonly #options: z.infer<typeof connectorSchema>;
+
+  /** As openConnector, but throws. */
+  constructor(options: ConnectorOptions) {
+    this.#options = checkOptions(connectorSchema, options);
+    if (options.name !== undefined && options.identity === undefined) {
+      const right = 'give the directory of key.pem and certificate.pem, or leave the name out';
+      throw new OptionsError([
+        { path: ['identity'], wrong: 'missing, and a name is proved by a key', right },
+      ]);
+    }
+    this.#parts = openParts(options, new Metrics());
+  }
+
+  /**
+   * Connects to a server and proves it. Rejects with NoAnswerError, whose `reason` says why not; with OptionsError; and with
+   * TlsAddonMissing.
+   *
+   * A server of TLS 1.3 that refuses us says so when our end of the handshake is over: by an error of the socket, of which
+   * `alertOf` tells the alert.
+   */
+  async connect(options: ConnectOptions): Promise<TLSSocket> {
+    const { to, server, dane, pins, alpn, timeMs, signal } = checkOptions(connectSchema, options);
+    const { resolver, roots, nowMs, extensionType } = this.#parts;
+    const policy: ServerPolicy = { name: server, dane, roots, pins };
+    refuseEmptyPolicy(policy);
+    const who = formatEndpoint(to);
+    const gathered = await gatherEvidence(policy, to.port, resolver, nowMs);
+    if (gathered.evidence === undefined) throw new NoAnswerError(who, gathered.reason, gathered.detail);
+    const judge = new Judge(policy, gathered.evidence, nowMs);
+    const dialled = await dial({
+      address: to.address,
+      port: to.port,
+      serverName: server.toString(),
+      alpnProtocols: alpn,
+      needsAlpn: alpn.length > 0,
+      tls: { dialect: 'draft-13', extensionType, recordPadding: 0 },
+      credentials: this.#credentials(),
+      takesRawPublicKey: takesRawPublicKey(policy, gathered.evidence),
+      verify: judge.verify,
+      timeMs,
+      signal,
+    });
+    const { verdict, shown } = judge;
+    const { socket } = dialled;
+    if (verdict?.isProved === false) throw new NoAnswerError(who, verdict.reason, verdict.detail);
+    if (socket === undefined) {
+      const reason = dialled.reason === 'not-proved' ? 'tls-failed' : dialled.reason;
+      throw new NoAnswerError(who, reason, dialled.detail);
+    }
+    if (verdict === undefined || shown === undefined) {
+      socket.destroy();
+      throw new NoAnswerError(who, 'tls-failed', 'the server was not judged');
+    }
+    this.#keep(socket, { policy, port: to.port, shown, endsMs: verdict.endsMs });
+    return socket;
+  }
+
+  /** Reads our identity anew, for connections that are to come; a broken one stays as it was, and the log says so. */
+  reload(): void {
+    this.#parts.reloadIdentity();
+  }
+
+  /** Asks no resolver any more. Sockets are the program's to close, and no server is proved anew. */
+  close(): void {
+    this.#parts.close();
+  }
+
+  #credentials(): ClientCredentials | undefined {
+    const identity = this.#parts.identity();
+    if (identity === undefined) return undefined;
+    const { name, shows } = this.#options;
+    return { identity, shows, ...(name && { name }) };
+  }
+
+  #keep(socket: TLSSocket, server: Kept): void {
+    const { resolver, nowMs, log } = this.#parts;
+    const stop = keepServerProved({
+      ...server,
+      resolver,
+      nowMs,
+      limits: {
+        'proof-min': clientLimits['proof-min'].default,
+        'proof-max': clientLimits['proof-max'].default,
+      },
+      onLost: ({ reason, detail }) => {
+        log.warn('server is not proved any more', { server: server.policy.name?.toString(), reason, detail });
+        socket.destroy(new NoAnswerError(socket.remoteAddress ?? '', reason, detail));
+      },
+    });
+    socket.once('close', stop);
+  }
+}
+
+interface Kept {
+  readonly policy: ServerPolicy;
+  readonly port: number;
+  readonly shown: PeerCredentials;
+  readonly endsMs: number;
+}
+
+function refuseEmptyPolicy(policy: ServerPolicy): void {
+  try {
+    checkPolicy(policy);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const right = 'name a server whose TLSA record is published, or give roots or pins';
+    throw new OptionsError([{ path: ['server'], wrong: error.message, right }]);
+  }
+}
+
+/** Judges inside of one handshake. Knows no socket and no context: see VerifyServer. */
+class Judge {
+  shown: PeerCredentials | undefined;
+  verdict: ServerVerdict | undefined;
+  readonly #policy: ServerPolicy;
+  readonly #evidence: Evidence;
+  readonly #nowMs: () => number;
+
+  constructor(policy: ServerPolicy, evidence: Evidence, nowMs: () => number) {
+    this.#policy = policy;
+    this.#evidence = evidence;
+    this.#nowMs = nowMs;
+  }
+
+  readonly verify: VerifyServer = (message, type) => {
+    try {
+      this.shown = readShownServer(message, type);
+      this.verdict = judgeServer(this.#policy, this.#evidence, this.shown, this.#nowMs());
+    } catch (error) {
+      if (!(error instanceof CertificateFormatError)) throw error;
+      this.verdict = { isProved: false, reason: 'server-bad-certificate', detail: error.message };
+    }
+    return this.verdict.isProved;
+  };
+}
