@@ -1,5 +1,6 @@
 /**
- * Does one of the TLSA records vouch for what the peer showed? RFC 6698 section 2.1, RFC 7671.
+ * Does one of the TLSA records vouch for what the peer showed? RFC 6698 section 2.1, RFC 7671; for a client as for a
+ * server, draft-ietf-dance-client-auth-13 section 4.
  *
  * Pure: records, credentials, name and time in; the matching record or a reason out. DANE-EE is a comparison of octets, and
  * comes first; the other usages need a certification path, which chain.ts looks for.

@@ -48,7 +48,8 @@ export function sortRecords(records: readonly Buffer[], means: Means): SortedRec
  * Who publishes a stronger digest beside a weaker one has the weaker for verifiers that do not know the other; it must not
  * be what an attacker has to break.
  */
-function strongest(records: readonly Tlsa[]): Tlsa[] {
+function strongest(records: readonly Tlsa[]): readonly Tlsa[] {
+  if (records.length < 2) return records;
   const best = new Map<string, number>();
   const group = ({ usage, selector }: Tlsa): string => `${String(usage)} ${String(selector)}`;
   for (const record of records) {

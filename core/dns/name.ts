@@ -34,6 +34,8 @@ export class Name {
    */
   static parse(text: string): Name {
     if (text === '.') return Name.root;
+    const usual = text.length <= maxNameOctets - 2 && isUsualName.test(text) ? wireOfUsual(text) : undefined;
+    if (usual !== undefined) return Name.fromWire(usual);
     const labels: Buffer[] = [];
     let label: number[] = [];
     for (let at = 0; at < text.length;) {
@@ -106,7 +108,14 @@ export class Name {
   /** Presentation format without the trailing dot; the root is `.`. `Name.parse` reads it back. */
   toString(): string {
     if (this.labelCount === 0) return '.';
-    return this.labels().map(presentLabel).join('.');
+    let text = '';
+    for (let at = 0; at < this.wire.length - 1;) {
+      const end = at + 1 + this.wire.readUInt8(at);
+      if (at > 0) text += '.';
+      text += presentLabel(this.wire.toString('latin1', at + 1, end));
+      at = end;
+    }
+    return text;
   }
 
   /** Same name but for the case of ASCII letters (RFC 4343 section 3). */
@@ -184,12 +193,28 @@ function isPlain(code: number): boolean {
 
 /** What most labels are made of; nothing of it is escaped. */
 const hasOnlyUsual = /^[\w-]*$/;
+/** Labels of that and nothing else, with dots between. */
+const isUsualName = /^[\w-]+(?:\.[\w-]+)*$/;
 
-function presentLabel(label: Buffer): string {
-  const plain = label.toString('latin1');
-  if (hasOnlyUsual.test(plain)) return plain;
+/** The wire form of a name without escapes and without the trailing dot; undefined if a label is too long. */
+function wireOfUsual(text: string): Buffer | undefined {
+  // Each label's length octet is where the dot before it was.
+  const wire = Buffer.from(`.${text}\0`, 'latin1');
+  for (let start = 0; start < wire.length - 1;) {
+    const dot = wire.indexOf(DOT, start + 1);
+    const end = dot === -1 ? wire.length - 1 : dot;
+    if (end - start - 1 > maxLabelOctets) return undefined;
+    wire[start] = end - start - 1;
+    start = end;
+  }
+  return wire;
+}
+
+/** A label's octets are given as latin1. */
+function presentLabel(label: string): string {
+  if (hasOnlyUsual.test(label)) return label;
   let text = '';
-  for (const octet of label) {
+  for (const octet of Buffer.from(label, 'latin1')) {
     if (isPlain(octet)) text += String.fromCharCode(octet);
     else if (octet > 0x20 && octet < 0x7f) text += '\\' + String.fromCharCode(octet);
     else text += '\\' + String(octet).padStart(3, '0');

@@ -3,11 +3,20 @@
  *
  * A log is written while things go wrong: the reader of the pipe stands still, the disk is full, the pipe is closed. Lines
  * wait in a bounded buffer; what cannot be kept or written is counted, and the count is said as soon as a line gets through.
+ *
+ * A write costs far more than a line: the first line after a pause goes out at once, and those of the next moments together.
+ *
+ * Limitations: a process that is killed before it can call `flush` (SIGKILL, a crash of Node itself) loses the lines of
+ * the last `gatherMs`, but for those before a call of `hurry`.
  */
 import { write, writeSync } from 'node:fs';
 
 /** Octets (as characters) of lines that wait for the descriptor; beyond it new lines are lost. */
 const bufferedCharacters = 8 * 1024 * 1024;
+/** Milliseconds after a write in which further lines are gathered. */
+const gatherMs = 10;
+/** Octets (as characters) of gathered lines that are not kept waiting any longer. */
+const gatheredCharacters = 64 * 1024;
 /** Milliseconds until a descriptor that is not ready (EAGAIN) is tried again. */
 const retryMs = 100;
 /** Tries of `flush` at such a descriptor: it is called when the process ends, and must end itself. */
@@ -21,7 +30,12 @@ export class LineSink {
   #waiting = '';
   /** What the descriptor was not ready for; it is tried again soon. */
   #refused = nothing;
+  /** A write is under way, or waits for a descriptor that was not ready. */
   #busy = false;
+  /** Whether what waits is written without gathering once that is over. */
+  #isHurried = false;
+  /** Set after a write, until lines need not be gathered any longer. */
+  #gathering: NodeJS.Timeout | undefined;
   #lost = 0;
 
   /** @param say the line that tells how many lines were lost */
@@ -37,7 +51,14 @@ export class LineSink {
       return;
     }
     this.#waiting += line;
-    if (!this.#busy) this.#writeNext(this.#take());
+    if (this.#busy) return;
+    if (this.#gathering === undefined || this.#isMuch()) this.#writeNext(this.#take());
+  }
+
+  /** What waits is written as soon as the descriptor takes it, and not kept for more to come. */
+  hurry(): void {
+    if (this.#busy) this.#isHurried = true;
+    else this.#writeNext(this.#take());
   }
 
   /**
@@ -68,12 +89,14 @@ export class LineSink {
   }
 
   #writeNext(octets: Buffer): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     this.#busy = octets.length > 0;
     if (!this.#busy) return;
     write(this.#fd, octets, (error, written) => {
       if (!error) {
-        const rest = octets.subarray(written);
-        this.#writeNext(rest.length > 0 ? rest : this.#take());
+        if (written < octets.length) this.#writeNext(octets.subarray(written));
+        else this.#gather();
       } else if (isNotReady(error)) {
         this.#refused = octets;
         setTimeout(() => {
@@ -88,6 +111,25 @@ export class LineSink {
         this.#busy = false;
       }
     });
+  }
+
+  /** After a write: what waits is written together with what comes soon, or now if that is too long. */
+  #gather(): void {
+    this.#busy = false;
+    if (this.#isHurried || this.#isMuch()) {
+      this.#isHurried = false;
+      this.#writeNext(this.#take());
+      return;
+    }
+    this.#gathering = setTimeout(() => {
+      this.#writeNext(this.#take());
+    }, gatherMs);
+    // At the end of the process `flush` takes what waits.
+    this.#gathering.unref();
+  }
+
+  #isMuch(): boolean {
+    return this.#waiting.length >= gatheredCharacters;
   }
 }
 

@@ -47,11 +47,14 @@ export interface LogOptions {
 
 /** Makes the log of a process. `flush` writes out what is buffered, before the process ends. */
 export function createLog(options: LogOptions): Log & { flush(): void } {
-  const destination = openDestination(options.destination ?? 'stderr', options.format);
-  const write =
-    destination.format === 'json' ? jsonWriter(destination.stream) : textWriter(destination.stream);
-  const log = new LineLog(levels.indexOf(options.level), write, {});
-  return Object.assign(log, { flush: destination.flush });
+  const { stream, format, hurry, flush } = openDestination(options.destination ?? 'stderr', options.format);
+  const writeLine = (format === 'json' ? jsonWriter : textWriter)(stream);
+  const write: WriteLine = (level, event, fields) => {
+    writeLine(level, event, fields);
+    // It may be the last word of the process.
+    if (level === 'error') hurry();
+  };
+  return Object.assign(new LineLog(levels.indexOf(options.level), write, {}), { flush });
 }
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -144,6 +147,8 @@ function isList(value: readonly Printable[] | PrintableRecord): value is readonl
 interface Destination {
   readonly stream: LogStream;
   readonly format: LogFormat;
+  /** What was written goes out now, without being waited for. */
+  readonly hurry: () => void;
   readonly flush: () => void;
 }
 
@@ -157,7 +162,10 @@ function openDestination(
   to: 'stdout' | 'stderr' | number | LogStream,
   format: LogFormat | undefined,
 ): Destination {
-  if (typeof to === 'object') return { stream: to, format: format ?? 'json', flush: () => undefined };
+  if (typeof to === 'object') {
+    const nothing = (): void => undefined;
+    return { stream: to, format: format ?? 'json', hurry: nothing, flush: nothing };
+  }
   const fd = to === 'stdout' ? 1 : to === 'stderr' ? 2 : to;
   const chosen = format ?? (isatty(fd) ? 'text' : 'json');
   const sink: LineSink = new LineSink(fd, (lost) => {
@@ -170,6 +178,9 @@ function openDestination(
   return {
     stream: sink,
     format: chosen,
+    hurry: () => {
+      sink.hurry();
+    },
     flush: () => {
       sink.flush();
     },

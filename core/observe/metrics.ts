@@ -5,6 +5,9 @@
  * start with `danced_`. Asking again for a metric that exists gives the same one. The only file that imports
  * @prometheus-io/client.
  *
+ * Counters and gauges are added up here and handed over when somebody reads them: each connection counts a dozen times, and
+ * is read about once a minute.
+ *
  * Limitations: no push gateway, no OpenMetrics exemplars.
  */
 import {
@@ -26,6 +29,8 @@ export interface Counter {
 export interface Gauge {
   set(labels: Labels, value: number): void;
   add(labels: Labels, n: number): void;
+  /** From now on the value is what `read` gives when the metrics are read; `set` and `add` count for nothing. */
+  follow(labels: Labels, read: () => number): void;
 }
 
 /** Counts observations by size; `buckets` are the upper bounds, ascending. */
@@ -59,11 +64,20 @@ export class Metrics {
   /** A counter; Prometheus wants its name to end in `_total`. Throws TypeError if the name is taken by another kind. */
   counter(name: string, help: string, labelNames: readonly string[]): Counter {
     return this.#once(name, 'counter', labelNames, () => {
-      const metric = new PromCounter(this.#options(name, help, labelNames));
-      const bound = seriesBound(labelNames);
+      const series = new SeriesTable(labelNames);
+      const metric = new PromCounter<string>({
+        ...this.#options(name, help, labelNames),
+        collect: () => {
+          for (const one of series.all()) {
+            metric.inc(one.labels, one.value);
+            one.value = 0;
+          }
+        },
+      });
       return {
         add: (labels = {}, n = 1) => {
-          metric.inc(bound(labels), n);
+          if (!(n >= 0)) throw new RangeError(`counter ${name}: ${String(n)} cannot be added`);
+          series.of(labels).value += n;
         },
       };
     });
@@ -72,14 +86,22 @@ export class Metrics {
   /** A gauge. Throws TypeError if the name is taken by another kind. */
   gauge(name: string, help: string, labelNames: readonly string[]): Gauge {
     return this.#once(name, 'gauge', labelNames, () => {
-      const metric = new PromGauge(this.#options(name, help, labelNames));
-      const bound = seriesBound(labelNames);
+      const series = new SeriesTable(labelNames);
+      const metric = new PromGauge<string>({
+        ...this.#options(name, help, labelNames),
+        collect: () => {
+          for (const { labels, value, read } of series.all()) metric.set(labels, read?.() ?? value);
+        },
+      });
       return {
         set: (labels, value) => {
-          metric.set(bound(labels), value);
+          series.of(labels).value = value;
         },
         add: (labels, n) => {
-          metric.inc(bound(labels), n);
+          series.of(labels).value += n;
+        },
+        follow: (labels, read) => {
+          series.of(labels).read = read;
         },
       };
     });
@@ -94,10 +116,10 @@ export class Metrics {
   ): Histogram {
     return this.#once(name, 'histogram', labelNames, () => {
       const metric = new PromHistogram({ ...this.#options(name, help, labelNames), buckets: [...buckets] });
-      const bound = seriesBound(labelNames);
+      const series = new SeriesTable(labelNames);
       return {
         observe: (labels, value) => {
-          metric.observe(bound(labels), value);
+          metric.observe(series.of(labels).labels, value);
         },
       };
     });
@@ -122,16 +144,54 @@ export class Metrics {
   }
 }
 
-/** Gives back the labels, or "other" for each once the metric has `maxSeriesPerMetric` combinations of values. */
-function seriesBound(labelNames: readonly string[]): (labels: Labels) => Record<string, string> {
-  const other = Object.fromEntries(labelNames.map((name) => [name, 'other']));
-  const known = new Set<string>();
-  return (labels) => {
-    const key = JSON.stringify(labelNames.map((name) => labels[name]));
-    if (!known.has(key)) {
-      if (known.size === maxSeriesPerMetric) return other;
-      known.add(key);
+interface Series {
+  readonly labels: Record<string, string>;
+  /** What has not been handed over yet (counters), or the value (gauges). */
+  value: number;
+  /** Gives the value instead (gauges). */
+  read?: () => number;
+}
+
+/** The series of one metric; beyond `maxSeriesPerMetric` combinations of values there is one more, "other". */
+class SeriesTable {
+  readonly #labelNames: readonly string[];
+  readonly #known = new Map<string, Series>();
+  #other: Series | undefined;
+
+  constructor(labelNames: readonly string[]) {
+    this.#labelNames = labelNames;
+  }
+
+  of(labels: Labels): Series {
+    const key = this.#keyOf(labels);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    if (this.#known.size === maxSeriesPerMetric) return (this.#other ??= this.#makeOther());
+    for (const name of Object.keys(labels)) {
+      // Found here and not by the library, which would find it when the metrics are read, and give none of them.
+      if (!this.#labelNames.includes(name)) throw new TypeError(`the metric has no label ${name}`);
     }
-    return { ...labels };
-  };
+    const made: Series = { labels: { ...labels }, value: 0 };
+    this.#known.set(key, made);
+    return made;
+  }
+
+  *all(): Generator<Series, void, undefined> {
+    yield* this.#known.values();
+    if (this.#other !== undefined) yield this.#other;
+  }
+
+  /** The values with their lengths, so that no two combinations have the same key. */
+  #keyOf(labels: Labels): string {
+    let key = '';
+    for (const name of this.#labelNames) {
+      const value = labels[name] ?? '';
+      key += `${String(value.length)} ${value}`;
+    }
+    return key;
+  }
+
+  #makeOther(): Series {
+    return { labels: Object.fromEntries(this.#labelNames.map((name) => [name, 'other'])), value: 0 };
+  }
 }

@@ -27,8 +27,12 @@ export interface PrintableRecord {
 // (Zl, Zp), halves of surrogate pairs (Cs), and unassigned or private characters (Cn, Co).
 const unfit = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Cn}\p{Co}]/gu;
 
+/** What most texts are, told at a fraction of the cost: ASCII that is shown. */
+const plain = /^[ -~]*$/;
+
 /** The text with every unfit character as `\xHH` or `\u{H…}`, cut to the bound. */
 export function printableText(text: string, maxCharacters: number = printableLimits.characters): string {
+  if (text.length <= maxCharacters && plain.test(text)) return text;
   const kept = text.length > maxCharacters ? text.slice(0, maxCharacters) : text;
   const escaped = kept.replace(unfit, escapeCharacter);
   return kept.length < text.length ? `${escaped}…` : escaped;
@@ -57,7 +61,8 @@ export function printable(value: unknown, depth = 0): Printable {
 export function printableFields(fields: Readonly<Record<string, unknown>>, depth = 0): PrintableRecord {
   const result: Record<string, Printable> = {};
   let count = 0;
-  for (const [key, value] of Object.entries(fields)) {
+  for (const key of Object.keys(fields)) {
+    const value = fields[key];
     if (value === undefined) continue;
     if (count++ === printableLimits.entries) {
       result['…'] = 'more';

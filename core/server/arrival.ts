@@ -30,6 +30,8 @@ export interface ArrivalMeans {
   readonly alpnProtocols: readonly string[];
   readonly limits: () => ConnectionLimits;
   readonly proof: ProofMeans;
+  /** Takes a place for an anonymous client, if one is free; asked once at most. */
+  readonly takesAnonymous: () => boolean;
   /** Whether it is us who ended the connection. */
   readonly isClosing: () => boolean;
   /** An error that is nobody's but ours and came too late to be thrown. */
@@ -47,7 +49,11 @@ export interface WhyNot {
   readonly detail: string;
   /** The names that it claims, as text. */
   readonly claims?: string;
+  readonly key?: ShownKey | undefined;
 }
+
+/** What a client shows: a certificate, or a raw public key. */
+export type ShownKey = 'x509' | 'raw-public-key';
 
 /** A client that is known. */
 export interface Identified {
@@ -61,6 +67,10 @@ interface Settling {
   readonly settled: Promise<unknown>;
 }
 
+export function keyOf({ certificate }: PeerCredentials): ShownKey {
+  return certificate === undefined ? 'raw-public-key' : 'x509';
+}
+
 export type Arrival = Settling &
   (
     | { readonly outcome: 'identified'; readonly socket: TLSSocket; readonly identified: Identified }
@@ -72,7 +82,8 @@ export type Arrival = Settling &
 export async function arrive(raw: Socket, means: ArrivalMeans): Promise<Arrival> {
   const abort = new AbortController();
   const timer = setTimeout(() => {
-    abort.abort();
+    // Given a reason, it does not make an error with a stack.
+    abort.abort('handshake-time');
   }, means.limits()['handshake-time']);
   try {
     const tls = means.tls();
@@ -97,8 +108,9 @@ async function judge(
   deadline: AbortSignal,
 ): Promise<Arrival> {
   const snapshot = snapshotPeer(socket);
-  const no = (whyNot: WhyNot, source?: ClaimSource, proving?: Promise<unknown>): Arrival =>
-    refuse(socket, snapshot, tls, { whyNot, source, proving });
+  const key = snapshot.credentials && keyOf(snapshot.credentials);
+  const no = (why: WhyNot, source?: ClaimSource, proving?: Promise<unknown>): Arrival =>
+    refuse(socket, snapshot, tls, means, { whyNot: { ...why, key }, source, proving });
   if (snapshot.credentials === undefined) return no({ reason: snapshot.reason, detail: snapshot.detail });
   const { credentials, clientId } = snapshot;
   const gone = connectionGone(socket, deadline);
@@ -106,9 +118,10 @@ async function judge(
     claims: tls.claims,
     dialect: tls.dialect,
     longestProofMs: means.limits()['proof-time'],
-    signal: gone.signal,
+    signal: gone,
   });
   const verdict = await Promise.race([identifying, gone.left]);
+  gone.stop();
   if ('left' in verdict) {
     const { left } = verdict;
     // Who leaves while the DNS is asked keeps the handshake place until it has answered, and so does who is not waited for
@@ -139,9 +152,10 @@ function refuse(
   socket: TLSSocket,
   { connectionId }: PeerSnapshot,
   { onFailure }: ListenerTls,
+  { takesAnonymous }: ArrivalMeans,
   { whyNot, source, proving }: No,
 ): Arrival {
-  if (onFailure === 'anonymous' && !mustAbort(whyNot.reason, source)) {
+  if (onFailure === 'anonymous' && !mustAbort(whyNot.reason, source) && takesAnonymous()) {
     return { outcome: 'anonymous', socket, whyNot, settled: Promise.resolve(proving) };
   }
   // Draft section 12: one alert for every reason, so that a client cannot learn which names are known.
@@ -154,23 +168,39 @@ function mustAbort(reason: RefusalReason, source: ClaimSource | undefined): bool
   return reason === 'bad-name' || (reason === 'name-mismatch' && source === 'extension');
 }
 
-/** Tells when the client leaves or the deadline passes while the proof is under way. */
-function connectionGone(
-  socket: TLSSocket,
-  deadline: AbortSignal,
-): { left: Promise<{ readonly left: WhyNot }>; signal: AbortSignal } {
-  const abort = new AbortController();
-  const left = new Promise<{ readonly left: WhyNot }>((resolve) => {
-    const end = (why: WhyNot): void => {
-      abort.abort();
-      resolve({ left: why });
-    };
-    socket.once('close', () => {
-      end({ reason: 'gone', detail: 'the client closed the connection before it was identified' });
-    });
-    deadline.addEventListener('abort', () => {
-      end({ reason: 'timeout', detail: 'the proof was not finished in time' });
-    });
-  });
-  return { left, signal: abort.signal };
+interface Gone {
+  /** Resolves when the client leaves or the deadline passes. */
+  readonly left: Promise<{ readonly left: WhyNot }>;
+  /** Whether it has. */
+  readonly aborted: boolean;
+  /** Watches no longer. */
+  readonly stop: () => void;
+}
+
+/** Watches the connection while the proof is under way. */
+function connectionGone(socket: TLSSocket, deadline: AbortSignal): Gone {
+  const { promise: left, resolve } = Promise.withResolvers<{ readonly left: WhyNot }>();
+  let aborted = false;
+  const end = (why: WhyNot): void => {
+    aborted = true;
+    resolve({ left: why });
+  };
+  const onClose = (): void => {
+    end({ reason: 'gone', detail: 'the client closed the connection before it was identified' });
+  };
+  const onDeadline = (): void => {
+    end({ reason: 'timeout', detail: 'the proof was not finished in time' });
+  };
+  socket.once('close', onClose);
+  deadline.addEventListener('abort', onDeadline);
+  return {
+    left,
+    get aborted() {
+      return aborted;
+    },
+    stop: () => {
+      socket.off('close', onClose);
+      deadline.removeEventListener('abort', onDeadline);
+    },
+  };
 }

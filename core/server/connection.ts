@@ -11,6 +11,7 @@ import { noIdentityReasons, type NoIdentityReason } from '../dane/types.ts';
 import type { Log } from '../observe/log.ts';
 import {
   arrive,
+  keyOf,
   type Arrival,
   type ArrivalMeans,
   type Identified,
@@ -24,6 +25,16 @@ import type { ConnectionService, ServedConnection } from './service.ts';
 export interface ConnectionEnvironment extends Pick<ArrivalMeans, 'context' | 'tls' | 'limits' | 'proof'> {
   readonly service: ConnectionService;
   readonly log: Log;
+}
+
+/** What a connection tells and asks its gate on its way. */
+export interface ConnectionEvents {
+  /** It has arrived and nothing is looked up for it: the handshake place is given back. */
+  readonly onArrived: () => void;
+  /** The client is not identified. */
+  readonly onNo: (reason: RefusalReason, isAnonymous: boolean) => void;
+  /** Takes a place for an anonymous client, if one is free. */
+  readonly takesAnonymous: () => boolean;
 }
 
 /** What there is to say of a connection at its end. */
@@ -67,17 +78,19 @@ export class Connection {
     this.#raw.destroy();
   }
 
-  /** Runs the steps to the end of the connection. `onArrived` gives the handshake place back. Never rejects. */
-  async run(onArrived: () => void): Promise<ConnectionOutcome> {
+  /** Runs the steps to the end of the connection. Never rejects. */
+  async run({ onArrived, onNo, takesAnonymous }: ConnectionEvents): Promise<ConnectionOutcome> {
     try {
       const arrival = await arrive(this.#raw, {
         ...this.#environment,
         alpnProtocols: this.#environment.service.alpnProtocols,
+        takesAnonymous,
         isClosing: () => this.#closing,
         onDefect: (error) => {
           this.#logDefect(error);
         },
       });
+      if (arrival.outcome !== 'identified') onNo(arrival.whyNot.reason, arrival.outcome === 'anonymous');
       if (arrival.outcome === 'refused') return await this.#refuse(arrival);
       // An anonymous client keeps the place as long as a lookup of the name that it claimed is under way.
       const settled = arrival.settled.then(onArrived);
@@ -136,7 +149,7 @@ export class Connection {
       await this.#end(served, () => ({
         client: current.name.toString(),
         claim: source,
-        key: peer.certificate === undefined ? 'raw-public-key' : 'x509',
+        key: keyOf(peer),
         proof: current.proof,
       }));
     } finally {
@@ -178,7 +191,7 @@ export class Connection {
     });
   }
 
-  #logNo(event: string, { reason, detail, claims }: WhyNot): void {
+  #logNo(event: string, { reason, detail, claims, key }: WhyNot): void {
     const why = reason in noIdentityReasons ? noIdentityReasons[reason as NoIdentityReason] : undefined;
     // An outage of the resolver refuses everybody: that is ours to mend.
     const level = reason === 'lookup-failed' ? 'warn' : 'info';
@@ -188,6 +201,7 @@ export class Connection {
       reason,
       why,
       claims: orNothing(claims),
+      key,
       detail: orNothing(detail),
       durationMs: this.#durationMs(),
     });

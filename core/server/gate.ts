@@ -37,6 +37,9 @@ const notTheClientsFault: ReadonlySet<RefusalReason> = new Set([
   'internal-error',
 ]);
 
+/** Anonymous clients that showed nothing which had to be looked up or judged. */
+const askedForNothing: ReadonlySet<RefusalReason> = new Set(['no-certificate', 'no-claim', 'not-admitted']);
+
 /** Connections that the kernel holds for us between SYN and accept. */
 const backlog = 511;
 
@@ -48,6 +51,7 @@ export class GateServer implements Gate {
   readonly #connections = new Map<Connection, Promise<void>>();
   readonly #places = new Places();
   readonly #handshakes = new Places();
+  readonly #anonymous = new Places();
   readonly #failures = new FailureBudget();
   readonly #environment: ConnectionEnvironment;
   readonly #tls: ListenerTlsState;
@@ -58,7 +62,10 @@ export class GateServer implements Gate {
   constructor(options: GateServerOptions) {
     this.#options = options;
     this.#limits = options.limits;
-    this.#meters = new Meters(options.metrics, options.label);
+    this.#meters = new Meters(options.metrics, options.label, {
+      open: () => this.#places.taken,
+      handshakes: () => this.#handshakes.taken,
+    });
     this.#tls = new ListenerTlsState(options.tls, options);
     this.#environment = {
       context: () => this.#tls.context(),
@@ -147,26 +154,39 @@ export class GateServer implements Gate {
     }
     const connection = new Connection(this.#nextId++, socket, this.#environment);
     this.#connections.set(connection, this.#follow(connection, key));
-    this.#meters.under(this.#places.taken, this.#handshakes.taken);
   }
 
   async #follow(connection: Connection, key: string): Promise<void> {
     let isArriving = true;
+    const anonymous = { isHeld: false };
     const freeHandshake = (): void => {
       if (!isArriving) return;
       isArriving = false;
       this.#handshakes.free(key);
-      this.#meters.under(this.#places.taken, this.#handshakes.taken);
     };
-    const outcome = await connection.run(freeHandshake);
+    const outcome = await connection.run({
+      onArrived: freeHandshake,
+      // At once, and not when the connection has ended: who was refused may be here again before.
+      onNo: (reason, isServed) => {
+        this.#charge(key, reason, isServed);
+      },
+      takesAnonymous: () => {
+        const { anonymous: most, 'anonymous-per-address': perAddress } = this.#limits;
+        anonymous.isHeld = this.#anonymous.take(key, most, perAddress);
+        if (!anonymous.isHeld) this.#meters.turnedAway('anonymous');
+        return anonymous.isHeld;
+      },
+    });
     freeHandshake();
+    if (anonymous.isHeld) this.#anonymous.free(key);
     this.#places.free(key);
-    if (outcome.refused && !notTheClientsFault.has(outcome.refused)) {
-      this.#failures.charge(key, this.#limits['failures-per-address'], this.#options.proof.nowMs());
-    }
     this.#connections.delete(connection);
     this.#meters.ended(outcome);
-    this.#meters.under(this.#places.taken, this.#handshakes.taken);
+  }
+
+  #charge(key: string, reason: RefusalReason, isServed: boolean): void {
+    if (notTheClientsFault.has(reason) || (isServed && askedForNothing.has(reason))) return;
+    this.#failures.charge(key, this.#limits['failures-per-address'], this.#options.proof.nowMs());
   }
 
   #turnAway(socket: Socket, limit: string): void {
@@ -181,16 +201,21 @@ export class GateServer implements Gate {
 /** The gate's series. */
 class Meters {
   readonly #label: string;
-  readonly #open;
-  readonly #handshakes;
   readonly #ended;
   readonly #turnedAway;
   readonly #octets;
 
-  constructor(metrics: Metrics, label: string) {
+  /** @param now what there is at this moment */
+  constructor(
+    metrics: Metrics,
+    label: string,
+    now: { readonly open: () => number; readonly handshakes: () => number },
+  ) {
     this.#label = label;
-    this.#open = metrics.gauge('connections', 'Open connections.', ['gate']);
-    this.#handshakes = metrics.gauge('handshakes', 'Connections that are not identified yet.', ['gate']);
+    metrics.gauge('connections', 'Open connections.', ['gate']).follow({ gate: label }, now.open);
+    metrics
+      .gauge('handshakes', 'Connections that are not identified yet.', ['gate'])
+      .follow({ gate: label }, now.handshakes);
     this.#ended = metrics.counter('connections_total', 'Connections that ended, by outcome.', [
       'gate',
       'outcome',
@@ -203,11 +228,6 @@ class Meters {
       'gate',
       'direction',
     ]);
-  }
-
-  under(open: number, handshakes: number): void {
-    this.#open.set({ gate: this.#label }, open);
-    this.#handshakes.set({ gate: this.#label }, handshakes);
   }
 
   ended(outcome: ConnectionOutcome): void {

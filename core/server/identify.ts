@@ -32,7 +32,7 @@ export interface IdentifyOptions extends ClaimRules {
   /** Milliseconds; upper bound on the life of the proof. */
   readonly longestProofMs: number;
   /** Aborted when nobody waits for the verdict any more. */
-  readonly signal: AbortSignal;
+  readonly signal: Pick<AbortSignal, 'aborted'>;
 }
 
 /** The verdict of all steps, with what the log says of them. */

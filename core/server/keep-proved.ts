@@ -3,7 +3,8 @@
  * the connection ends.
  *
  * A resolver that does not answer for a while takes nobody's identity away before its time: there is a second and a third
- * try until the old proof has run out. Any other "no" counts at once.
+ * try until the old proof has run out. Any other "no" counts at once. Who does not answer at all, be it the resolver or the
+ * access list, takes it away `graceMs` after the old proof has run out.
  */
 import type { ClientIdentity } from '../dane/identity.ts';
 import type { PeerCredentials } from '../dane/types.ts';
@@ -26,37 +27,61 @@ export interface KeepProvedOptions {
 const renewAfter = 0.8;
 /** Milliseconds between two tries. */
 const shortestRetryMs = 1_000;
+/**
+ * Milliseconds after `notAfter` at which the identity is lost if there is still no new proof. Together with the time that
+ * closing takes it is less than `shortestProofMs`, by which a short proof is stretched: so a key counts for its TTL and 10
+ * seconds at most, whoever is slow. It is more than what is left of the shortest proof when its renewal begins.
+ */
+export const graceMs = 9_000;
 
 /** Starts keeping; returns what stops it. */
 export function keepProved(options: KeepProvedOptions): () => void {
   const { identity, peer, means, longestProofMs, onRenewed, onLost, onDefect } = options;
   let timer: NodeJS.Timeout | undefined;
+  let deadline: NodeJS.Timeout | undefined;
   let stopped = false;
   // A function: it may have changed while we waited.
   const isStopped = (): boolean => stopped;
   let endsMs = 0;
 
+  const stop = (): void => {
+    stopped = true;
+    clearTimeout(timer);
+    clearTimeout(deadline);
+  };
+  const lose = (why: string): void => {
+    // Also what is still under way must not say anything after this.
+    stop();
+    onLost(why);
+  };
   const wait = (waitMs: number): void => {
     // A proof that was under way when the connection ended must not start the next.
     if (isStopped()) return;
     timer = setTimeout(() => {
       again().catch((error: unknown) => {
+        if (isStopped()) return;
         onDefect(error);
-        onLost('internal error');
+        lose('internal error');
       });
     }, waitMs);
   };
   const begin = (proved: ClientIdentity): void => {
-    const lifeMs = Math.max(proved.notAfter - means.nowMs(), shortestProofMs);
+    if (isStopped()) return;
+    const leftMs = Math.max(proved.notAfter - means.nowMs(), 0);
+    const lifeMs = Math.max(leftMs, shortestProofMs);
     endsMs = means.nowMs() + lifeMs;
     wait(lifeMs * renewAfter);
+    clearTimeout(deadline);
+    deadline = setTimeout(() => {
+      lose(`timeout: no new proof ${String(graceMs / 1000)} s after the end of the old one`);
+    }, leftMs + graceMs);
   };
   const again = async (): Promise<void> => {
     // The access list may have lost the name meanwhile, and then the DNS is not asked about it any more.
     const isAdmitted = await means.access.admits(identity.name);
     if (isStopped()) return;
     if (!isAdmitted) {
-      onLost('not-admitted');
+      lose('not-admitted');
       return;
     }
     const verdict = await prove(identity.name, peer, means, longestProofMs());
@@ -68,13 +93,10 @@ export function keepProved(options: KeepProvedOptions): () => void {
     } else if (verdict.reason === 'lookup-failed' && leftMs > 0) {
       wait(Math.max(Math.min(leftMs, shortestRetryMs), leftMs / 2));
     } else {
-      onLost(verdict.detail ? `${verdict.reason}: ${verdict.detail}` : verdict.reason);
+      lose(verdict.detail ? `${verdict.reason}: ${verdict.detail}` : verdict.reason);
     }
   };
 
   begin(identity);
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
+  return stop;
 }

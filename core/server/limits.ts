@@ -40,6 +40,21 @@ export const connectionLimits = {
     unit: 'count',
     reason: 'the same for one client address, so that slow strangers leave room for everybody else',
   },
+  anonymous: {
+    default: 1024,
+    min: 1,
+    max: 1_000_000,
+    unit: 'count',
+    reason:
+      'open connections of anonymous clients, where `on-failure` lets them in; the rest of `connections` is for those who are known',
+  },
+  'anonymous-per-address': {
+    default: 64,
+    min: 1,
+    max: 1_000_000,
+    unit: 'count',
+    reason: 'the same for one client address; beyond it they get the alert',
+  },
   'failures-per-address': {
     default: 30,
     min: 1,

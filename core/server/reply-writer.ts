@@ -19,66 +19,107 @@ export class ConnectionGone extends Error {
   readonly blame = 'peer';
 }
 
+/** Messages that wait for their turn, or for the client. */
+interface Reply {
+  readonly messages: readonly Buffer[];
+  /** So many of them are handed over. */
+  handed: number;
+  readonly resolve: () => void;
+  readonly reject: (error: ConnectionGone) => void;
+}
+
 export class ReplyWriter {
   /** Octets handed to the connection, length prefixes included. */
   octets = 0;
   readonly #socket: Writable;
   readonly #writeTimeMs: () => number;
   readonly #onStall: () => void;
-  /** Settled when what was given before is written or lost; replies of one connection take turns. */
-  #turn: Promise<void> | undefined;
+  /** Replies of one connection take turns: the first is the one under way. */
+  readonly #replies: Reply[] = [];
+  /** The message handed over last is not written yet. */
+  #isWriting = false;
+  #stalled: NodeJS.Timeout | undefined;
+  /** Replies that were given, and those that are written or lost. */
+  #given = 0;
+  #done = 0;
+  /** Each waits until so many are done. */
+  #flushes: { readonly given: number; readonly resolve: () => void }[] = [];
 
   constructor(socket: Writable, writeTimeMs: () => number, onStall: () => void) {
     this.#socket = socket;
     this.#writeTimeMs = writeTimeMs;
     this.#onStall = onStall;
+    // A write under way when the connection is destroyed may never be called back.
+    socket.once('close', () => {
+      if (this.#isWriting) this.#onLost();
+    });
   }
 
   /** Resolves when there is room for more; rejects with ConnectionGone. */
   write(messages: readonly Buffer[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      const begin = (): Promise<void> => this.#writeEach(messages, resolve).then(resolve, reject);
-      const turn = (this.#turn?.then(begin) ?? begin()).then(() => {
-        if (this.#turn === turn) this.#turn = undefined;
-      });
-      this.#turn = turn;
+      this.#given++;
+      this.#replies.push({ messages, handed: 0, resolve, reject });
+      if (!this.#isWriting) this.#writeNext();
     });
   }
 
   /** Resolves when everything that was given is written, or lost. */
   flushed(): Promise<void> {
-    return this.#turn ?? Promise.resolve();
+    if (this.#done === this.#given) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#flushes.push({ given: this.#given, resolve });
+    });
   }
 
-  /** Resolves when all is written; calls `onRoom` sooner if the connection takes more than this. */
-  async #writeEach(messages: readonly Buffer[], onRoom: () => void): Promise<void> {
-    for (const [index, message] of messages.entries()) {
-      if (this.#socket.destroyed || !this.#socket.writable)
-        throw new ConnectionGone('the connection is closed');
-      const isLast = index === messages.length - 1;
-      await this.#writeOne(frame(message), isLast ? onRoom : undefined);
+  /** Hands over the next message, if there is one, and takes replies off that are done. */
+  #writeNext(): void {
+    for (let reply = this.#replies[0]; reply !== undefined; reply = this.#replies[0]) {
+      const message = reply.messages[reply.handed];
+      if (message === undefined) reply.resolve();
+      else if (this.#socket.destroyed || !this.#socket.writable)
+        reply.reject(new ConnectionGone('the connection is closed'));
+      else {
+        reply.handed++;
+        // There is room for the next reply, though this one is not done.
+        if (this.#writeOne(frame(message)) && reply.handed === reply.messages.length) reply.resolve();
+        return;
+      }
+      this.#replies.shift();
+      this.#countDone();
     }
   }
 
-  #writeOne(octets: Buffer, onRoom: (() => void) | undefined): Promise<void> {
+  /** Says whether the connection takes more. */
+  #writeOne(octets: Buffer): boolean {
     this.octets += octets.length;
-    return new Promise<void>((resolve, reject) => {
-      const stalled = setTimeout(() => {
-        this.#onStall();
-      }, this.#writeTimeMs());
-      // A write under way when the connection is destroyed may never be called back.
-      const onClose = (): void => {
-        clearTimeout(stalled);
-        reject(new ConnectionGone('the connection closed in mid-reply'));
-      };
-      this.#socket.once('close', onClose);
-      const hasRoom = this.#socket.write(octets, (error) => {
-        clearTimeout(stalled);
-        this.#socket.off('close', onClose);
-        if (error) reject(new ConnectionGone('the connection closed in mid-reply', { cause: error }));
-        else resolve();
-      });
-      if (hasRoom) onRoom?.();
-    });
+    this.#isWriting = true;
+    this.#stalled = setTimeout(this.#onStall, this.#writeTimeMs());
+    return this.#socket.write(octets, this.#onWritten);
+  }
+
+  readonly #onWritten = (error?: Error | null): void => {
+    if (!this.#isWriting) return;
+    if (error) {
+      this.#onLost(error);
+      return;
+    }
+    this.#isWriting = false;
+    clearTimeout(this.#stalled);
+    this.#writeNext();
+  };
+
+  #onLost(cause?: Error): void {
+    this.#isWriting = false;
+    clearTimeout(this.#stalled);
+    this.#replies.shift()?.reject(new ConnectionGone('the connection closed in mid-reply', { cause }));
+    this.#countDone();
+    this.#writeNext();
+  }
+
+  #countDone(): void {
+    this.#done++;
+    while (this.#flushes[0] !== undefined && this.#flushes[0].given <= this.#done)
+      this.#flushes.shift()?.resolve();
   }
 }

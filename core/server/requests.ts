@@ -25,6 +25,8 @@ export interface RequestLoopOptions {
 const closeTimeMs = 2_000;
 /** Milliseconds that a handler gets to stop when its connection is gone; one that does not is not waited for. */
 const quietTimeMs = 1_000;
+/** Why the handlers' signal is aborted. One for all: to make one with its stack for each connection costs time. */
+const gone = new ConnectionGone('the connection is closed');
 
 /** One connection's requests. `ended` resolves when the socket is closed. */
 export class RequestLoop implements ServedConnection {
@@ -38,8 +40,8 @@ export class RequestLoop implements ServedConnection {
   readonly #writer: ReplyWriter;
   readonly #abort = new AbortController();
   readonly #waiting: Buffer[] = [];
-  readonly #replies = new Set<Promise<void>>();
   #underWay = 0;
+  #onQuiet: (() => void) | undefined;
   #end: ConnectionEnd | undefined;
   #closing = false;
   #idle: NodeJS.Timeout | undefined;
@@ -59,7 +61,7 @@ export class RequestLoop implements ServedConnection {
     this.ended = new Promise((resolve) => {
       socket.once('close', () => {
         this.#clearTimers();
-        this.#abort.abort();
+        this.#abort.abort(gone);
         resolve(this.#end ?? 'client-closed');
       });
     });
@@ -95,12 +97,14 @@ export class RequestLoop implements ServedConnection {
 
   /** After the end: resolves when the replies that it cut have heard of it and said their last words in the log. */
   async quiet(): Promise<void> {
-    if (this.#replies.size === 0) return;
-    const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => {
+    if (this.#underWay === 0) return;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const settle = (): void => {
       resolve(undefined);
-    }, quietTimeMs);
-    await Promise.race([Promise.all(this.#replies), tooLate]);
+    };
+    this.#onQuiet = settle;
+    const timer = setTimeout(settle, quietTimeMs);
+    await promise;
     clearTimeout(timer);
   }
 
@@ -139,9 +143,7 @@ export class RequestLoop implements ServedConnection {
     while (this.#underWay < atOnce) {
       const octets = this.#waiting.shift();
       if (!octets) break;
-      const reply = this.#serve(octets);
-      this.#replies.add(reply);
-      void reply.then(() => this.#replies.delete(reply));
+      void this.#serve(octets);
     }
     if (this.#waiting.length > 0) {
       socket.pause();
@@ -171,6 +173,7 @@ export class RequestLoop implements ServedConnection {
     // Handed over is not written: until the client has it the reply is under way, and the connection must not be closed.
     await this.#writer.flushed();
     this.#underWay--;
+    if (this.#underWay === 0) this.#onQuiet?.();
     if (this.#options.socket.destroyed) return;
     if (this.#underWay === 0 && this.#closing) this.#close();
     if (this.#underWay === 0 && this.#waiting.length === 0) this.#startIdle();

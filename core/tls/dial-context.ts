@@ -40,7 +40,8 @@ export interface DialTls {
 
 /**
  * Whether the server is the right one, by the body of its Certificate message. Called inside of the handshake, before
- * anything of ours is sent; whatever is not `true`, or an error, ends the handshake with an alert.
+ * anything of ours is sent; whatever is not `true`, or an error, ends the handshake with an alert. Who gives it must keep an
+ * error of its own: nobody else hears of it.
  */
 export type VerifyServer = (certificateMessage: Buffer, type: CertificateType) => boolean;
 

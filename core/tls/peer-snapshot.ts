@@ -16,9 +16,10 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { PeerCredentials } from '../dane/types.ts';
-import { checkSubjectPublicKeyInfo, dnsNames, subjectPublicKeyInfo } from '../pki/certificate.ts';
+import { checkSubjectPublicKeyInfo } from '../pki/certificate.ts';
 import { CertificateFormatError } from '../pki/errors.ts';
 import { defaultPathLimits } from '../pki/path-limits.ts';
+import { CertificateMemory } from './certificate-memory.ts';
 import { parseCertificateMessage } from './certificate-message.ts';
 import { clientNameOf } from './client-id.ts';
 import { nativeTls, rawPublicKeyType, type NativeTls } from './native/native.ts';
@@ -88,13 +89,11 @@ function* certificatesAfter(endEntity: X509Certificate): Generator<Buffer> {
   }
 }
 
+/** One for all listeners: what a certificate says does not depend on where it is shown. */
+const memory = new CertificateMemory();
+
 function ofCertificate(certificate: Buffer, chain: readonly Buffer[]): PeerCredentials {
-  return {
-    certificate,
-    subjectPublicKeyInfo: subjectPublicKeyInfo(certificate),
-    dnsNames: dnsNames(certificate).names,
-    chain,
-  };
+  return { ...memory.read(certificate), chain };
 }
 
 /** The first of the certificates that follow the end entity, within the limits of a search for a path. */

@@ -25,6 +25,8 @@ import {
 import { xotGateSchema, type XotGateConfig } from './config.ts';
 import { xotMetrics, type XotMetrics } from './metrics.ts';
 import { PrimaryPool } from './primary.ts';
+import { PrimaryQueries } from './primary-queries.ts';
+import { answerQuery } from './query.ts';
 import { relay, type RelayReport } from './relay.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from './reply.ts';
 import { readRequest, type Refusal, type ZoneRequest } from './request.ts';
@@ -66,6 +68,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
   #config: XotGateConfig;
   #zones: ReadonlySet<string>;
   #pool: PrimaryPool;
+  #primaryQueries: PrimaryQueries;
   #open = false;
 
   constructor(host: PluginHost, config: XotGateConfig) {
@@ -73,6 +76,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
     this.#config = config;
     this.#zones = keysOf(config.zones);
     this.#pool = new PrimaryPool(config.primary);
+    this.#primaryQueries = new PrimaryQueries(config.primary);
     this.#metrics = xotMetrics(host.metrics);
     const { listen: addresses, limits } = config;
     this.#gate = host.listen({ addresses, limits, tls: listenerTls(config) }, (request) =>
@@ -97,9 +101,11 @@ class XotGate implements PluginInstance<XotGateConfig> {
     // First, since it may throw, and then all stays as it was.
     this.#gate.setTls(listenerTls(config));
     if (JSON.stringify(config.primary) !== JSON.stringify(this.#config.primary)) {
-      // Transfers under way keep the pool that they began with.
+      // Requests under way keep the primary that they began with.
       this.#pool.close();
+      this.#primaryQueries.close();
       this.#pool = new PrimaryPool(config.primary);
+      this.#primaryQueries = new PrimaryQueries(config.primary);
     }
     this.#config = config;
     this.#zones = keysOf(config.zones);
@@ -110,6 +116,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
     this.#open = false;
     await this.#gate.close(deadlineMs);
     this.#pool.close();
+    this.#primaryQueries.close();
   }
 
   async #answer(gateRequest: GateRequest): Promise<GateReply> {
@@ -120,7 +127,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
         this.#count('malformed', Rcode.FORMERR);
         return formatErrorReply(gateRequest.octets);
       }
-      this.#host.log.info('request refused', {
+      this.#host.log[levelOfNo(gateRequest)]('request refused', {
         connection: gateRequest.connection.id,
         remote: gateRequest.connection.remote,
         client: nameOf(gateRequest),
@@ -154,7 +161,12 @@ class XotGate implements PluginInstance<XotGateConfig> {
     return client === undefined ? access.decideAnonymous(wish) : access.decide(client, wish);
   }
 
-  #relay(from: GateRequest, request: ZoneRequest, style: ReplyStyle, entry: string | undefined): GateReply {
+  #relay(
+    from: GateRequest,
+    request: ZoneRequest,
+    style: ReplyStyle,
+    entry: string | undefined,
+  ): GateReply | Promise<GateReply> {
     const { limits } = this.#config;
     const isQuery = request.kind === 'SOA';
     const places = isQuery ? this.#queries : this.#transfers;
@@ -166,17 +178,14 @@ class XotGate implements PluginInstance<XotGateConfig> {
       return this.#refuse(request.kind, style, tooMany);
     }
     const startedMs = this.#host.nowMs();
-    return relay({
-      request,
-      style,
-      pool: this.#pool,
-      limits,
-      signal: from.signal,
-      onEnd: (report) => {
-        places.free(key);
-        this.#report(from, request, report, this.#host.nowMs() - startedMs, entry);
-      },
-    });
+    const onEnd = (report: RelayReport): void => {
+      places.free(key);
+      this.#report(from, request, report, this.#host.nowMs() - startedMs, entry);
+    };
+    const common = { request, style, limits, signal: from.signal, onEnd };
+    return isQuery
+      ? answerQuery({ ...common, queries: this.#primaryQueries })
+      : relay({ ...common, pool: this.#pool });
   }
 
   /** The line of a transfer: who, by which proof and entry, what, how much, how long, why not. */
@@ -214,7 +223,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
   }
 
   #logNo(from: GateRequest, request: ZoneRequest, reason: string, entry: string | undefined): void {
-    this.#host.log.info('request refused', { ...this.#who(from, request), reason, entry });
+    this.#host.log[levelOfNo(from)]('request refused', { ...this.#who(from, request), reason, entry });
   }
 
   #who(from: GateRequest, request: ZoneRequest) {
@@ -240,6 +249,11 @@ class XotGate implements PluginInstance<XotGateConfig> {
 
 /** All anonymous clients share what one client has: they are strangers, and together they must not take every place. */
 const anonymousKey = '';
+
+/** Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log. Metrics count it. */
+function levelOfNo({ client }: GateRequest): 'info' | 'debug' {
+  return client === undefined ? 'debug' : 'info';
+}
 
 /** For the log; undefined for an anonymous client. */
 function nameOf({ client }: GateRequest): string | undefined {

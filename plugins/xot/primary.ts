@@ -1,6 +1,6 @@
 /**
- * Plain TCP to the primary: connections that are used by one request at a time and kept for the next for a while
- * (RFC 7766 section 6.2.1).
+ * Plain TCP to the primary for transfers: connections that are used by one request at a time and kept for the next for a
+ * while (RFC 7766 section 6.2.1). SOA queries share one (primary-queries.ts).
  *
  * A reader pulls: nothing more is taken from the socket than it asked for, so a slow secondary holds back the primary
  * and not our memory.
@@ -30,6 +30,41 @@ export class PrimaryError extends Error {
     this.infoCode = infoCode;
     this.stale = stale;
   }
+}
+
+/** Opens a TCP connection. Rejects with PrimaryError, also when the signal is aborted. */
+export function openSocket(primary: Endpoint, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host: primary.address, port: primary.port, noDelay: true });
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const fail = (why: string): void => {
+      settle();
+      socket.destroy();
+      const where = formatEndpoint(primary);
+      reject(
+        new PrimaryError(EdeCode.NO_REACHABLE_AUTHORITY, `the primary ${where} cannot be reached: ${why}`),
+      );
+    };
+    const onError = (error: Error): void => {
+      fail(error.message);
+    };
+    const onAbort = (): void => {
+      fail('the client went away before it was');
+    };
+    const timer = setTimeout(() => {
+      fail(`no connection within ${String(timeoutMs)} ms`);
+    }, timeoutMs);
+    signal?.addEventListener('abort', onAbort);
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      settle();
+      socket.off('error', onError);
+      resolve(socket);
+    });
+  });
 }
 
 /** One TCP connection to the primary, for one request at a time. */
@@ -65,38 +100,8 @@ export class PrimaryConnection {
   }
 
   /** Opens a connection. Rejects with PrimaryError, also when the signal is aborted. */
-  static open(primary: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<PrimaryConnection> {
-    const where = formatEndpoint(primary);
-    return new Promise((resolve, reject) => {
-      const socket = net.connect({ host: primary.address, port: primary.port, noDelay: true });
-      const settle = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
-      };
-      const fail = (why: string): void => {
-        settle();
-        socket.destroy();
-        reject(
-          new PrimaryError(EdeCode.NO_REACHABLE_AUTHORITY, `the primary ${where} cannot be reached: ${why}`),
-        );
-      };
-      const onError = (error: Error): void => {
-        fail(error.message);
-      };
-      const onAbort = (): void => {
-        fail('the client went away before it was');
-      };
-      const timer = setTimeout(() => {
-        fail(`no connection within ${String(timeoutMs)} ms`);
-      }, timeoutMs);
-      signal.addEventListener('abort', onAbort);
-      socket.once('error', onError);
-      socket.once('connect', () => {
-        settle();
-        socket.off('error', onError);
-        resolve(new PrimaryConnection(socket, where));
-      });
-    });
+  static async open(primary: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<PrimaryConnection> {
+    return new PrimaryConnection(await openSocket(primary, timeoutMs, signal), formatEndpoint(primary));
   }
 
   /** Whether it can take another request. */
@@ -170,9 +175,10 @@ export class PrimaryConnection {
   }
 }
 
-/** Connections that wait for another request, and for how long: shorter than the idle time of BIND, NSD and Knot DNS. */
+/** Connections that wait for another request. */
 const restingConnections = 8;
-const restTimeMs = 5_000;
+/** Milliseconds for which they wait: shorter than the idle time of BIND, NSD and Knot DNS. */
+export const restTimeMs = 5_000;
 
 /** Gives out connections to one primary. */
 export class PrimaryPool {

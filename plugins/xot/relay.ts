@@ -1,5 +1,5 @@
 /**
- * One request to the primary and its answer on the way to the client, message by message.
+ * One transfer from the primary on its way to the client, message by message.
  *
  * Every message is walked strictly and is checked to be the answer to our query, so that what a client gets is
  * well-formed, and the end of a transfer is known by its records and not by the primary closing the connection. When
@@ -8,14 +8,7 @@
  */
 import { randomInt } from 'node:crypto';
 import {
-  DnsFormatError,
-  EdeCode,
-  EdnsOptionCode,
-  encodeMessage,
-  findOption,
-  makeQuery,
   MessageWalker,
-  parseOpt,
   rcodeName,
   Rcode,
   RrClass,
@@ -25,24 +18,22 @@ import {
 } from '../../core/index.ts';
 import type { TransferLimits } from './limits.ts';
 import { PrimaryError, type PrimaryConnection, type PrimaryPool } from './primary.ts';
-import { refusalReply, relayedReply, type OptPlace, type ReplyStyle } from './reply.ts';
+import { relayedReply, type OptPlace, type ReplyStyle } from './reply.ts';
 import type { ZoneRequest } from './request.ts';
+import {
+  clientGone,
+  emptyReport,
+  failureReply,
+  optPlace,
+  rcodeOf,
+  upstreamQuery,
+  type RelayReport,
+} from './upstream.ts';
 
-/** What there is to tell of a relayed request when it is over. */
-export interface RelayReport {
-  /** `cut`: the client went away, or the gate closed. */
-  outcome: 'complete' | 'refused-by-primary' | 'failed' | 'cut';
-  form: TransferEnd['form'];
-  serial: number | undefined;
-  rcode: number;
-  records: number;
-  messages: number;
-  octets: number;
-  /** Why not complete, in words. */
-  reason: string;
-}
+export type { RelayReport } from './upstream.ts';
 
 export interface RelayOptions {
+  /** AXFR or IXFR. */
   readonly request: ZoneRequest;
   readonly style: ReplyStyle;
   readonly pool: PrimaryPool;
@@ -52,22 +43,10 @@ export interface RelayOptions {
   readonly onEnd: (report: RelayReport) => void;
 }
 
-/** Says nothing over TCP, but has to say something (RFC 6891 section 6.2.3). */
-const udpPayloadSize = 1232;
-
 /** Asks the primary and gives its answer as the client gets it, until the end of the answer or of the client. */
 export async function* relay(options: RelayOptions): AsyncGenerator<readonly Buffer[], void, undefined> {
   const { request, style, pool, limits, signal, onEnd } = options;
-  const report: RelayReport = {
-    outcome: 'cut',
-    form: 'unknown',
-    serial: undefined,
-    rcode: Rcode.NOERROR,
-    records: 0,
-    messages: 0,
-    octets: 0,
-    reason: '',
-  };
+  const report = emptyReport();
   let connection: PrimaryConnection | undefined;
   try {
     const answer = new Answer(request, style, report);
@@ -88,21 +67,10 @@ export async function* relay(options: RelayOptions): AsyncGenerator<readonly Buf
     connection = undefined;
   } catch (error) {
     if (signal.aborted) {
-      report.reason = 'the connection to the client ended';
+      report.reason = clientGone;
       return;
     }
-    const failure = asFailure(error);
-    if (!failure) throw error;
-    report.outcome = 'failed';
-    report.rcode = Rcode.SERVFAIL;
-    report.reason = failure.message;
-    const reply = refusalReply(style, {
-      rcode: Rcode.SERVFAIL,
-      infoCode: failure.infoCode,
-      text: wordsForClient(failure),
-    });
-    report.octets += reply.length;
-    yield [reply];
+    yield [failureReply(error, style, report)];
   } finally {
     // An answer that was not read to its end leaves its rest on the connection: nobody else may have that.
     connection?.destroy();
@@ -131,20 +99,6 @@ async function openRequest(
   }
 }
 
-/** The request as the primary gets it: question and authority as they are, ID and OPT of this hop. */
-function upstreamQuery({ kind, zone, message }: ZoneRequest, id: number): Buffer {
-  const expire = findOption(message.edns, EdnsOptionCode.EXPIRE);
-  const edns = message.edns && {
-    udpPayloadSize,
-    version: 0,
-    dnssecOk: message.edns.dnssecOk,
-    extendedRcode: 0,
-    options: expire ? [expire] : [],
-  };
-  const query = makeQuery({ id, name: zone, type: RrType[kind], ...(edns && { edns }) });
-  return encodeMessage({ ...query, authorities: message.authorities });
-}
-
 /** The answer as it comes in: checks each message and knows the last. */
 class Answer {
   readonly id = randomInt(0x10000);
@@ -167,15 +121,15 @@ class Answer {
     const walker = new MessageWalker(octets);
     this.#checkBelonging(walker);
     const opt = this.#walk(walker);
-    const rcode = (walker.flags & 0xf) | ((opt?.edns.extendedRcode ?? 0) << 4);
+    const rcode = rcodeOf(walker, opt);
     const report = this.#report;
     report.rcode = rcode;
     report.messages++;
     report.records = this.#end.records;
     report.serial = this.#end.serial;
     report.form = this.#end.form;
-    // An error ends the session (RFC 5936 section 2.2); an SOA query has one answer.
-    this.ended = rcode !== Rcode.NOERROR || this.#request.kind === 'SOA' || this.#end.ended;
+    // An error ends the session (RFC 5936 section 2.2).
+    this.ended = rcode !== Rcode.NOERROR || this.#end.ended;
     const replies = relayedReply(octets, opt, this.#style);
     for (const reply of replies) report.octets += reply.length;
     return replies;
@@ -195,17 +149,12 @@ class Answer {
   }
 
   #walk(walker: MessageWalker): OptPlace | undefined {
-    const isTransfer = this.#request.kind !== 'SOA';
     let opt: OptPlace | undefined;
     while (walker.next()) {
-      const { type, section, recordStart, rdataEnd } = walker;
-      if (section === 'answer' && isTransfer) this.#end.record(type, serialOf(walker));
-      if (type === RrType.OPT) {
-        const edns = parseOpt({ class: walker.class, ttl: walker.ttl, rdata: walker.rdata() });
-        opt = { start: recordStart, isLast: rdataEnd === walker.octets.length, edns };
-      }
+      if (walker.section === 'answer') this.#end.record(walker.type, serialOf(walker));
+      if (walker.type === RrType.OPT) opt = optPlace(walker);
     }
-    if (isTransfer) this.#end.messageEnd();
+    this.#end.messageEnd();
     return opt;
   }
 }
@@ -217,20 +166,4 @@ function serialOf(walker: MessageWalker): number | undefined {
   if (walker.class !== RrClass.IN)
     throw new TransferFormatError('the primary sent an SOA that is not of class IN');
   return walker.octets.readUInt32BE(walker.rdataEnd - 20);
-}
-
-/** The failures that are the primary's; undefined for anything else. */
-function asFailure(error: unknown): PrimaryError | undefined {
-  if (error instanceof PrimaryError) return error;
-  if (error instanceof DnsFormatError || error instanceof TransferFormatError) {
-    return new PrimaryError(EdeCode.INVALID_DATA, `the answer of the primary is malformed: ${error.message}`);
-  }
-  return undefined;
-}
-
-/** The client's operator learns the kind of failure, not the address of the primary behind the gate. */
-function wordsForClient(failure: PrimaryError): string {
-  if (failure.infoCode === EdeCode.NO_REACHABLE_AUTHORITY) return 'the primary cannot be reached';
-  if (failure.infoCode === EdeCode.INVALID_DATA) return 'the primary sent a malformed answer';
-  return 'the connection to the primary broke';
 }

@@ -7,6 +7,7 @@
  * should not.
  */
 import { expect } from 'chai';
+import { noIdentityReasons } from '../../core/dane/types.ts';
 import { Name } from '../../core/dns/name.ts';
 import { cells, keyKinds, saidBy, type Cell } from './client-id-matrix/cells.ts';
 import { MatrixGates, type Encounter, type OnFailure } from './client-id-matrix/gates.ts';
@@ -56,7 +57,10 @@ function expected(cell: Cell, onFailure: OnFailure): Report {
     return { heard: 'the SOA record', event: 'connection', fields: { anonymous: reason }, asked };
   }
   const alert = outcome.kind === 'abort' ? outcome.alert : 'handshake_failure';
-  return { heard: `alert ${alert}`, event: 'connection refused', fields: { reason }, asked };
+  // What fails inside of the handshake fails before the gate has seen the key; and a certificate may have none to see.
+  const isSeen = reason in noIdentityReasons && reason !== 'bad-certificate';
+  const fields = isSeen ? { reason, key: form } : { reason };
+  return { heard: `alert ${alert}`, event: 'connection refused', fields, asked };
 }
 
 const judgedFields = ['client', 'claim', 'key', 'anonymous', 'reason'];

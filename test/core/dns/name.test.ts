@@ -49,6 +49,23 @@ describe('Name', () => {
     });
   }
 
+  it('reads a name the same with and without escapes, whatever its labels are made of', () => {
+    const usual = fc.stringMatching(/^[A-Za-z0-9_-]{1,63}$/);
+    fc.assert(
+      fc.property(fc.array(usual, { minLength: 1, maxLength: 3 }), (labels) => {
+        const text = labels.join('.');
+        const escaped = labels.map(
+          (label) => `\\${String(label.charCodeAt(0)).padStart(3, '0')}${label.slice(1)}`,
+        );
+        const name = Name.parse(text);
+        expect(name.wire.equals(Name.parse(escaped.join('.')).wire)).to.equal(true);
+        expect(name.wire.equals(Name.parse(`${text}.`).wire)).to.equal(true);
+        expect(name.labelCount).to.equal(labels.length);
+        expect(name.toString()).to.equal(text);
+      }),
+    );
+  });
+
   it('takes a name of 255 octets and labels of 63 [RFC1035-2.3.4]', () => {
     const name = Name.parse(`${`${'a'.repeat(63)}.`.repeat(3)}${'a'.repeat(61)}`);
     expect(name.wire).to.have.lengthOf(255);

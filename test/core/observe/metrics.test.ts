@@ -22,6 +22,18 @@ describe('Metrics', () => {
     expect(await metrics.text()).to.include('danced_connections{plugin="xot"} 3');
   });
 
+  it('follows a value that others keep', async () => {
+    const metrics = new Metrics();
+    const connections = metrics.gauge('connections', 'Open connections.', ['plugin']);
+    let open = 1;
+    connections.follow({ plugin: 'xot' }, () => open);
+    expect(await metrics.text()).to.include('danced_connections{plugin="xot"} 1');
+    open = 7;
+    expect(await metrics.text()).to.include('danced_connections{plugin="xot"} 7');
+    connections.follow({ plugin: 'xot' }, () => 2);
+    expect(await metrics.text()).to.include('danced_connections{plugin="xot"} 2');
+  });
+
   it('sorts observations into buckets', async () => {
     const metrics = new Metrics();
     const durations = metrics.histogram('handshake_seconds', 'Handshakes.', ['outcome'], [0.1, 1]);
@@ -68,6 +80,45 @@ describe('Metrics', () => {
     expect(text.match(/^danced_refused_total\{/gm)).to.have.length(maxSeriesPerMetric + 1);
     expect(text).to.include('danced_refused_total{zone="other"} 500');
     expect(text).to.include('danced_refused_total{zone="z0.example"} 2');
+  });
+
+  it('counts on between two readings', async () => {
+    const metrics = new Metrics();
+    const seen = metrics.counter('a_total', 'A.', ['x']);
+    const open = metrics.gauge('open', 'Open.', []);
+    seen.add({ x: '1' });
+    open.set({}, 4);
+    await metrics.text();
+    seen.add({ x: '1' });
+    open.add({}, -1);
+    const text = await metrics.text();
+    expect(text).to.include('danced_a_total{x="1"} 2');
+    expect(text).to.include('danced_open 3');
+  });
+
+  it('keeps series apart whose values are alike when they are put together', async () => {
+    const metrics = new Metrics();
+    const seen = metrics.counter('a_total', 'A.', ['x', 'y']);
+    seen.add({ x: 'a1', y: '' });
+    seen.add({ x: 'a', y: '1' });
+    seen.add({ x: '', y: 'a1' });
+    const text = await metrics.text();
+    for (const labels of ['x="a1",y=""', 'x="a",y="1"', 'x="",y="a1"']) {
+      expect(text).to.include(`danced_a_total{${labels}} 1`);
+    }
+  });
+
+  it('refuses to count down, and labels that the metric does not have', () => {
+    const seen = new Metrics().counter('a_total', 'A.', ['x']);
+    expect(() => {
+      seen.add({ x: '1' }, -1);
+    }).to.throw(RangeError, 'a_total');
+    expect(() => {
+      seen.add({ x: '1' }, NaN);
+    }).to.throw(RangeError);
+    expect(() => {
+      seen.add({ y: '1' });
+    }).to.throw(TypeError, 'y');
   });
 
   it('escapes label values', async () => {

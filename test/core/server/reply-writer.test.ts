@@ -1,5 +1,5 @@
 import { mock } from 'node:test';
-import { duplexPair, type Duplex } from 'node:stream';
+import { duplexPair, Writable, type Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { FrameReader } from '../../../core/dns/framing.ts';
@@ -74,6 +74,66 @@ describe('ReplyWriter', () => {
     theirs.resume();
     await nextTurn();
     expect(writes.map(({ outcome }) => outcome)).to.deep.equal(['written', 'written', 'written']);
+  });
+
+  describe('on a connection that is slow', () => {
+    let written: (() => void)[];
+    let slow: Writable;
+
+    beforeEach(() => {
+      written = [];
+      slow = new Writable({ write: (_chunk, _encoding, done) => void written.push(done) });
+      writer = new ReplyWriter(
+        slow,
+        () => writeTimeMs,
+        () => undefined,
+      );
+    });
+
+    it('hands over no message before the one before it is written, so that TLS cannot join them', async () => {
+      const writes = [writer.write([message, message]), writer.write([message]), writer.write([message])];
+      for (let count = 1; count <= 4; count++) {
+        await nextTurn();
+        expect(written).to.have.length(count);
+        expect(slow.writableLength).to.equal(message.length + 2);
+        written.at(-1)?.();
+      }
+      await Promise.all(writes);
+      await writer.flushed();
+    });
+
+    it('has room for the next reply while a little is on its way', async () => {
+      const write = follow(writer.write([message]));
+      const state = { isFlushed: false };
+      const flushed = writer.flushed().then(() => (state.isFlushed = true));
+      await nextTurn();
+      expect({ ...write, ...state }).to.deep.equal({ outcome: 'written', isFlushed: false });
+      written[0]?.();
+      await flushed;
+    });
+  });
+
+  it('says of what was given that it is written, whatever else is given meanwhile', async () => {
+    const first = writer.write([large]);
+    const state = { isFlushed: false };
+    const flushed = writer.flushed().then(() => (state.isFlushed = true));
+    const second = follow(writer.write([large]));
+    await nextTurn();
+    expect(state.isFlushed).to.equal(false);
+    // All of the first, and what was sent ahead of the second.
+    for (let read = 0; read < large.length + 2;)
+      read += (theirs.read() as Buffer | null)?.length ?? (await nextTurn(0));
+    await Promise.all([first, flushed]);
+    expect(second.outcome).to.equal(undefined);
+  });
+
+  it('has nothing to wait for when a lost reply was the last', async () => {
+    const write = follow(writer.write([large]));
+    const flushed = writer.flushed();
+    ours.destroy();
+    await flushed;
+    await writer.flushed();
+    expect(write.outcome).to.equal('ConnectionGone');
   });
 
   it('leaves no listener behind, however often it waited', async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { proveClient } from '../../../core/dane/prove.ts';
 import type { ClientIdentity } from '../../../core/dane/identity.ts';
@@ -266,10 +267,15 @@ clients: {}
       onQuery = () => undefined;
     });
 
-    /** Asks and lets the reply begin; gives the way to end it. */
+    /** Asks, and comes back when the primary has the question; gives the way to end it. */
     async function hold(octets: Buffer, client = clientName): Promise<() => Promise<unknown>> {
       const abort = new AbortController();
-      const reply = collect(await ask(octets, client, abort.signal));
+      const before = primary.heard.length;
+      const state = { isOver: false };
+      const reply = ask(octets, client, abort.signal)
+        .then(collect)
+        .finally(() => (state.isOver = true));
+      while (primary.heard.length === before && !state.isOver) await nextTurn();
       return () => {
         abort.abort();
         return reply;

@@ -1,8 +1,11 @@
 /** One relay between a primary that says what a test makes it say, and a client that takes everything. */
 import { frameAll } from '../../support/frame-all.ts';
+import { RrType } from '../../../core/dns/constants.ts';
 import { parseMessage, type Message } from '../../../core/dns/message.ts';
 import { transferLimits, type TransferLimits } from '../../../plugins/xot/limits.ts';
 import { PrimaryPool } from '../../../plugins/xot/primary.ts';
+import { PrimaryQueries } from '../../../plugins/xot/primary-queries.ts';
+import { answerQuery } from '../../../plugins/xot/query.ts';
 import { relay, type RelayReport } from '../../../plugins/xot/relay.ts';
 import { DnsServer, type HeardQuery } from '../../support/dns-server.ts';
 import { limitsOf } from '../../support/limits.ts';
@@ -18,6 +21,7 @@ export const wholeZone: readonly ((query: Message) => Buffer)[] = [
 export class RelayBed {
   readonly primary: DnsServer;
   pool: PrimaryPool;
+  queries: PrimaryQueries;
   readonly reports: RelayReport[] = [];
   /** Aborted when the client is to be gone. */
   readonly abort = new AbortController();
@@ -26,6 +30,7 @@ export class RelayBed {
   private constructor(primary: DnsServer, script: { act: (query: HeardQuery) => void }) {
     this.primary = primary;
     this.pool = new PrimaryPool(primary);
+    this.queries = new PrimaryQueries(primary);
     this.#script = script;
   }
 
@@ -49,19 +54,23 @@ export class RelayBed {
     });
   }
 
+  /** Begins a transfer. */
   begin(
     fields: RequestFields = { edns: edns() },
     limits: Partial<TransferLimits> = {},
   ): ReturnType<typeof relay> {
-    const asked = zoneRequest({ id: 0x4242, ...fields });
-    return relay({
-      request: asked,
-      style: { request: asked.message, idleTimeMs: 30_000 },
-      pool: this.pool,
-      limits: limitsOf(transferLimits, limits),
-      signal: this.abort.signal,
-      onEnd: (report) => this.reports.push(report),
-    });
+    return relay({ ...this.#optionsOf(fields, limits), pool: this.pool });
+  }
+
+  /** Asks an SOA query; gives the answer of the client. */
+  async ask(
+    fields: RequestFields = { edns: edns() },
+    limits: Partial<TransferLimits> = {},
+    signal: AbortSignal = this.abort.signal,
+  ): Promise<Message | undefined> {
+    const options = this.#optionsOf({ type: RrType.SOA, ...fields }, limits);
+    const octets = await answerQuery({ ...options, queries: this.queries, signal });
+    return octets && parseMessage(octets);
   }
 
   /** The whole answer that the client gets. */
@@ -71,8 +80,20 @@ export class RelayBed {
     return octets.map(parseMessage);
   }
 
+  #optionsOf(fields: RequestFields, limits: Partial<TransferLimits>) {
+    const asked = zoneRequest({ id: 0x4242, ...fields });
+    return {
+      request: asked,
+      style: { request: asked.message, idleTimeMs: 30_000 },
+      limits: limitsOf(transferLimits, limits),
+      signal: this.abort.signal,
+      onEnd: (report: RelayReport) => this.reports.push(report),
+    };
+  }
+
   async close(): Promise<void> {
     this.pool.close();
+    this.queries.close();
     await this.primary.close();
   }
 }

@@ -1,0 +1,301 @@
+/**
+ * SOA queries to the primary, those of all clients on one plain TCP connection that takes many at once and gives its
+ * answers in any order (RFC 7766 sections 6.2.1.1 and 7). Transfers have connections of their own (primary.ts).
+ *
+ * What keeps one client's answer from another: each query under way has a random ID of our own, and keeps it until it is
+ * answered, even when nobody waits for it any more; the answer must have it and repeat the question. A primary that sends
+ * anything else is not listened to any further on that connection.
+ */
+import { randomInt } from 'node:crypto';
+import type { Socket } from 'node:net';
+import {
+  DnsFormatError,
+  EdeCode,
+  formatEndpoint,
+  FrameReader,
+  MessageWalker,
+  Rcode,
+  RrClass,
+  RrType,
+  type Endpoint,
+  type Name,
+} from '../../core/index.ts';
+import type { TransferLimits } from './limits.ts';
+import { openSocket, PrimaryError, restTimeMs } from './primary.ts';
+
+/** Queries under way on one connection, those nobody waits for included; beyond that another is opened. */
+const questionsAtOnce = 1_000;
+
+type Times = Pick<TransferLimits, 'primary-connect-time' | 'primary-answer-time'>;
+
+/** An answer whose ID and question have been checked, nothing else of it; or why there is none. */
+type Outcome = MessageWalker | PrimaryError;
+
+/** One query under way. */
+interface Question {
+  readonly zone: Name;
+  /** With its length before it. */
+  readonly framed: Buffer;
+  readonly answerTimeMs: number;
+  /** Called once; undefined when nobody waits any more. */
+  settle: ((outcome: Outcome) => void) | undefined;
+  timer: NodeJS.Timeout | undefined;
+  /** Answers that had come on the connection when it was sent. */
+  heardBefore: number;
+}
+
+/** Asks one primary. */
+export class PrimaryQueries {
+  readonly #primary: Endpoint;
+  #connection: QueryConnection | undefined;
+  #isClosed = false;
+
+  constructor(primary: Endpoint) {
+    this.#primary = primary;
+  }
+
+  /**
+   * The answer to an SOA query; undefined if the signal is aborted first. Rejects with PrimaryError.
+   *
+   * @param framed the query with its length before it; its ID is written over
+   */
+  async ask(
+    framed: Buffer,
+    zone: Name,
+    times: Times,
+    signal: AbortSignal,
+  ): Promise<MessageWalker | undefined> {
+    for (let isSecond = false; ; isSecond = true) {
+      const outcome = await this.#askOnce(framed, zone, times, signal);
+      if (!(outcome instanceof PrimaryError)) return outcome;
+      // RFC 7766 section 6.2.4: the primary may have closed what it took for idle; once more, on a new connection.
+      if (!outcome.stale || isSecond) throw outcome;
+    }
+  }
+
+  /** Opens no more to be kept; what is under way is answered. */
+  close(): void {
+    this.#isClosed = true;
+    this.#connection?.retire();
+  }
+
+  #askOnce(
+    framed: Buffer,
+    zone: Name,
+    times: Times,
+    signal: AbortSignal,
+  ): Promise<MessageWalker | PrimaryError | undefined> {
+    if (signal.aborted) return Promise.resolve(undefined);
+    const connection = this.#open(times);
+    const answer = new Promise<Outcome | undefined>((resolve) => {
+      const onAbort = (): void => {
+        connection.abandon(question);
+        resolve(undefined);
+      };
+      const question: Question = {
+        zone,
+        framed,
+        answerTimeMs: times['primary-answer-time'],
+        settle: (outcome) => {
+          signal.removeEventListener('abort', onAbort);
+          resolve(outcome);
+        },
+        timer: undefined,
+        heardBefore: 0,
+      };
+      signal.addEventListener('abort', onAbort);
+      connection.ask(question);
+    });
+    if (this.#isClosed) connection.retire();
+    return answer;
+  }
+
+  #open(times: Times): QueryConnection {
+    if (this.#connection?.hasRoom === true) return this.#connection;
+    this.#connection?.retire();
+    return (this.#connection = new QueryConnection(this.#primary, times['primary-connect-time']));
+  }
+}
+
+/** One TCP connection to the primary, for many SOA queries. */
+class QueryConnection {
+  readonly #where: string;
+  readonly #reader = new FrameReader();
+  /** By the ID on this connection. */
+  readonly #asked = new Map<number, Question>();
+  /** Questions of this turn of the event loop, or until the connection is open. */
+  #unsent: Question[] = [];
+  #socket: Socket | undefined;
+  /** Somebody waits for so many of the questions. */
+  #wanted = 0;
+  #heard = 0;
+  #restTimer: NodeJS.Timeout | undefined;
+  #isRetired = false;
+  #failure: PrimaryError | undefined;
+
+  constructor(primary: Endpoint, connectTimeMs: number) {
+    this.#where = formatEndpoint(primary);
+    openSocket(primary, connectTimeMs).then(
+      (socket) => {
+        this.#begin(socket);
+      },
+      (error: unknown) => {
+        this.#end(error as PrimaryError);
+      },
+    );
+  }
+
+  /** Whether it takes another question. */
+  get hasRoom(): boolean {
+    const underWay = this.#asked.size + this.#unsent.length;
+    return !this.#isRetired && this.#failure === undefined && underWay < questionsAtOnce;
+  }
+
+  ask(question: Question): void {
+    this.#wanted++;
+    clearTimeout(this.#restTimer);
+    this.#unsent.push(question);
+    // One write for all that is asked in this turn.
+    if (this.#unsent.length === 1 && this.#socket) setImmediate(this.#send);
+  }
+
+  /** Nobody waits for the answer any more. */
+  abandon(question: Question): void {
+    if (question.settle !== undefined) this.#forget(question);
+  }
+
+  /** Takes no more questions, and closes when nobody waits for an answer. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#rest();
+  }
+
+  #begin(socket: Socket): void {
+    this.#socket = socket;
+    if (this.#failure !== undefined) {
+      // Everybody has left while it was opened.
+      socket.destroy();
+      return;
+    }
+    socket.on('data', (chunk: Buffer) => {
+      this.#read(chunk);
+    });
+    socket.on('error', (error) => {
+      this.#fail(
+        EdeCode.NETWORK_ERROR,
+        `the connection to the primary ${this.#where} broke: ${error.message}`,
+        true,
+      );
+    });
+    for (const event of ['end', 'close'])
+      socket.on(event, () => {
+        this.#fail(EdeCode.NETWORK_ERROR, `the primary ${this.#where} closed the connection`, true);
+      });
+    this.#send();
+    this.#rest();
+  }
+
+  readonly #send = (): void => {
+    const questions = this.#unsent.filter(({ settle }) => settle !== undefined);
+    this.#unsent = [];
+    if (this.#failure !== undefined || questions.length === 0) return;
+    for (const question of questions) {
+      let id = randomInt(0x1_0000);
+      while (this.#asked.has(id)) id = randomInt(0x1_0000);
+      this.#asked.set(id, question);
+      question.framed.writeUInt16BE(id, 2);
+      question.heardBefore = this.#heard;
+      question.timer = setTimeout(() => {
+        this.#giveUp(question);
+      }, question.answerTimeMs);
+    }
+    this.#socket?.write(Buffer.concat(questions.map(({ framed }) => framed)));
+  };
+
+  #read(chunk: Buffer): void {
+    if (this.#failure !== undefined) return;
+    try {
+      for (const message of this.#reader.push(chunk)) this.#take(message);
+    } catch (error) {
+      if (!(error instanceof DnsFormatError)) throw error;
+      this.#fail(EdeCode.INVALID_DATA, `the primary ${this.#where} sent what is not DNS: ${error.message}`);
+    }
+  }
+
+  #take(message: Buffer): void {
+    if (this.#failure !== undefined) return;
+    const walker = new MessageWalker(message);
+    const question = this.#asked.get(walker.id);
+    if (question === undefined || !isAnswerTo(walker, question)) {
+      this.#fail(EdeCode.INVALID_DATA, `the primary ${this.#where} sent an answer to another question`);
+      return;
+    }
+    this.#asked.delete(walker.id);
+    this.#heard++;
+    const { settle } = question;
+    if (settle === undefined) return;
+    this.#forget(question);
+    settle(walker);
+  }
+
+  #giveUp(question: Question): void {
+    const { settle, answerTimeMs, heardBefore } = question;
+    const ms = String(answerTimeMs);
+    // Where nothing at all comes, the next would wait in vain.
+    if (heardBefore === this.#heard) this.#isRetired = true;
+    this.#forget(question);
+    settle?.(new PrimaryError(EdeCode.NETWORK_ERROR, `the primary ${this.#where} sent nothing for ${ms} ms`));
+  }
+
+  #forget(question: Question): void {
+    clearTimeout(question.timer);
+    question.settle = undefined;
+    this.#wanted--;
+    this.#rest();
+  }
+
+  /** Closes if there will be no more questions, and after a while without one. */
+  #rest(): void {
+    if (this.#wanted > 0 || this.#failure !== undefined) return;
+    if (this.#isRetired) {
+      this.#fail(EdeCode.NETWORK_ERROR, 'nobody asks any more');
+      return;
+    }
+    clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => {
+      this.retire();
+    }, restTimeMs);
+  }
+
+  #fail(infoCode: number, message: string, byPrimary = false): void {
+    this.#end(new PrimaryError(infoCode, message, byPrimary && this.#heard > 0));
+  }
+
+  #end(failure: PrimaryError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = failure;
+    clearTimeout(this.#restTimer);
+    this.#socket?.destroy();
+    const questions = [...this.#asked.values(), ...this.#unsent];
+    this.#asked.clear();
+    this.#unsent = [];
+    for (const question of questions) {
+      const { settle } = question;
+      if (settle === undefined) continue;
+      this.#forget(question);
+      settle(failure);
+    }
+  }
+}
+
+/** RFC 7766 section 7: an answer is matched by its ID and its question; an error without records may lack the question. */
+function isAnswerTo(walker: MessageWalker, { zone }: Question): boolean {
+  // QR and opcode: a response to QUERY.
+  if ((walker.flags & 0xf800) !== 0x8000) return false;
+  if (walker.questionCount === 0) {
+    return (walker.flags & 0xf) !== Rcode.NOERROR && walker.answerCount + walker.authorityCount === 0;
+  }
+  if (walker.questionCount > 1) return false;
+  const { name, type, class: rrClass } = walker.readQuestion();
+  return type === RrType.SOA && rrClass === RrClass.IN && name.equals(zone);
+}

@@ -1,0 +1,112 @@
+/**
+ * What transfers and SOA queries have in common on the hop to the primary: the query as we write it, the report of how
+ * it ended, and the answer of ours when the primary fails. Pure.
+ */
+import {
+  DnsFormatError,
+  EdeCode,
+  EdnsOptionCode,
+  encodeMessage,
+  findOption,
+  makeQuery,
+  parseOpt,
+  Rcode,
+  RrType,
+  TransferFormatError,
+  type MessageWalker,
+  type TransferForm,
+} from '../../core/index.ts';
+import { PrimaryError } from './primary.ts';
+import { refusalReply, type OptPlace, type ReplyStyle } from './reply.ts';
+import type { ZoneRequest } from './request.ts';
+
+/** What there is to tell of a relayed request when it is over. */
+export interface RelayReport {
+  /** `cut`: the client went away, or the gate closed. */
+  outcome: 'complete' | 'refused-by-primary' | 'failed' | 'cut';
+  form: TransferForm;
+  serial: number | undefined;
+  rcode: number;
+  records: number;
+  messages: number;
+  octets: number;
+  /** Why not complete, in words. */
+  reason: string;
+}
+
+/** The report of a request of which nothing has come yet. */
+export function emptyReport(): RelayReport {
+  return {
+    outcome: 'cut',
+    form: 'unknown',
+    serial: undefined,
+    rcode: Rcode.NOERROR,
+    records: 0,
+    messages: 0,
+    octets: 0,
+    reason: '',
+  };
+}
+
+/** Why a request is cut. */
+export const clientGone = 'the connection to the client ended';
+
+/** Says nothing over TCP, but has to say something (RFC 6891 section 6.2.3). */
+const udpPayloadSize = 1232;
+
+/** The request as the primary gets it: question and authority as they are, ID and OPT of this hop. */
+export function upstreamQuery({ kind, zone, message }: ZoneRequest, id: number): Buffer {
+  const expire = findOption(message.edns, EdnsOptionCode.EXPIRE);
+  const edns = message.edns && {
+    udpPayloadSize,
+    version: 0,
+    dnssecOk: message.edns.dnssecOk,
+    extendedRcode: 0,
+    options: expire ? [expire] : [],
+  };
+  const query = makeQuery({ id, name: zone, type: RrType[kind], ...(edns && { edns }) });
+  return encodeMessage({ ...query, authorities: message.authorities });
+}
+
+/** The OPT record that the walker stands on. Throws DnsFormatError. */
+export function optPlace(walker: MessageWalker): OptPlace {
+  const edns = parseOpt({ class: walker.class, ttl: walker.ttl, rdata: walker.rdata() });
+  return { start: walker.recordStart, isLast: walker.rdataEnd === walker.octets.length, edns };
+}
+
+/** The response code of a message, upper bits from its OPT record. */
+export function rcodeOf(walker: MessageWalker, opt: OptPlace | undefined): number {
+  return (walker.flags & 0xf) | ((opt?.edns.extendedRcode ?? 0) << 4);
+}
+
+/**
+ * What a client gets when the primary has failed, which goes into the report. Throws the error again if the failure is
+ * not the primary's.
+ */
+export function failureReply(error: unknown, style: ReplyStyle, report: RelayReport): Buffer {
+  const failure = asFailure(error);
+  if (!failure) throw error;
+  report.outcome = 'failed';
+  report.rcode = Rcode.SERVFAIL;
+  report.reason = failure.message;
+  const { infoCode } = failure;
+  const reply = refusalReply(style, { rcode: Rcode.SERVFAIL, infoCode, text: wordsForClient(infoCode) });
+  report.octets += reply.length;
+  return reply;
+}
+
+/** The failures that are the primary's; undefined for anything else. */
+function asFailure(error: unknown): PrimaryError | undefined {
+  if (error instanceof PrimaryError) return error;
+  if (error instanceof DnsFormatError || error instanceof TransferFormatError) {
+    return new PrimaryError(EdeCode.INVALID_DATA, `the answer of the primary is malformed: ${error.message}`);
+  }
+  return undefined;
+}
+
+/** The client's operator learns the kind of failure, not the address of the primary behind the gate. */
+function wordsForClient(infoCode: number): string {
+  if (infoCode === EdeCode.NO_REACHABLE_AUTHORITY) return 'the primary cannot be reached';
+  if (infoCode === EdeCode.INVALID_DATA) return 'the primary sent a malformed answer';
+  return 'the connection to the primary broke';
+}
