@@ -13,6 +13,7 @@ import { noAnswerReasons, NoAnswerError, type NoAnswerReason } from '../core/cli
 import type { ServerPolicy } from '../core/client/server-policy.ts';
 import { Name } from '../core/dns/name.ts';
 import type { LookupResult, Resolver } from '../core/resolver/resolver.ts';
+import { alpnProtocol } from '../core/tls/context.ts';
 import type { ClientCredentials, DialTls } from '../core/tls/dial-context.ts';
 import type { AskedByServer } from '../core/tls/dial.ts';
 import { findAddresses, type ProbeTarget } from './probe-target.ts';
@@ -95,7 +96,8 @@ async function openFirst(
   const { target, policy, tls, credentials, nowMs, limits } = question;
   const [address = '', ...others] = addresses;
   const endpoint = { address, port: target.port };
-  const server: ServerDial = { endpoint, policy, tls, credentials, needsAlpn: false, nowMs };
+  const alpn = { alpnProtocols: [alpnProtocol], needsAlpn: false };
+  const server: ServerDial = { endpoint, policy, tls, credentials, ...alpn, nowMs };
   const opened = await connectProved(server, evidence, limits['connect-time']);
   const isElsewhere = opened.socket === undefined && !opened.isConnected && others.length > 0;
   return isElsewhere ? openFirst(question, others, evidence) : { address, opened };

@@ -72,8 +72,10 @@ export class DnsConnection {
         this.#rest();
       },
       orphaned: (request, isSilent) => {
+        this.#pending.orphan(request);
+        const isSpent = this.#pending.orphans >= limits['requests-at-once'] * mostOrphaned;
         // The rest of a transfer would come for nobody; and where nothing at all comes, the next one would wait in vain.
-        if (request.isStream || isSilent) this.#retire();
+        if (request.isStream || isSilent || isSpent) this.#retire();
         else this.#rest();
       },
     };
@@ -105,7 +107,7 @@ export class DnsConnection {
     return this.isOpen && this.#pending.size < this.#limits['requests-at-once'];
   }
 
-  /** Requests under way. */
+  /** Requests under way, those given up but not yet answered included. */
   get load(): number {
     return this.#pending.size;
   }
@@ -254,13 +256,13 @@ export class DnsConnection {
     this.#rest();
   }
 
-  /** Closes if there will be no more requests, and after a while without one. */
+  /** Closes if there will be no more requests, and after a while without one that somebody waits for. */
   #rest(): void {
     clearTimeout(this.#idleTimer);
-    if (this.#error !== undefined) return;
+    if (this.#error !== undefined || this.#pending.size > this.#pending.orphans) return;
     if (this.#isRetired) {
-      if (!this.#pending.all().some(({ isWanted }) => isWanted)) this.close();
-    } else if (this.#pending.size === 0) {
+      this.close();
+    } else {
       this.#idleTimer = setTimeout(() => {
         this.close('closed', 'it was idle');
       }, this.#idleMs);
@@ -285,6 +287,12 @@ export class DnsConnection {
     return new NoAnswerError(this.#options.who, reason, detail);
   }
 }
+
+/**
+ * Part of its places that requests may take which were given up and never answered: a server that drops requests must not
+ * leave us with a connection that is open and takes none. The next connection has all of them again.
+ */
+const mostOrphaned = 0.5;
 
 /** We close well before the server does, so that no request of ours meets its close (RFC 7828 section 3.2.2). */
 const beforeTimeout = 0.8;

@@ -3,7 +3,8 @@
  * server judged anew, by what it showed in its handshake; when it is not proved any more, the connection ends.
  *
  * A resolver that does not answer for a while ends no connection before its time: there is another try, and another,
- * until the old proof has run out. Any other "no" counts at once.
+ * until the old proof has run out. Any other "no" counts at once. A resolver that says nothing at all ends the connection
+ * `graceMs` after the old proof has run out.
  */
 import type { PeerCredentials } from '../dane/types.ts';
 import type { Resolver } from '../resolver/resolver.ts';
@@ -22,30 +23,49 @@ export interface KeepServerProvedOptions {
   readonly limits: Pick<ClientLimits, 'proof-min' | 'proof-max'>;
   readonly nowMs: () => number;
   /** Called once. */
-  readonly onLost: (why: Extract<ServerVerdict, { readonly isProved: false }>) => void;
+  readonly onLost: (why: Lost) => void;
 }
+type Lost = Extract<ServerVerdict, { readonly isProved: false }>;
 
 /** Part of a proof's life after which it is made again: time is left for another try. */
 const renewAfter = 0.8;
 /** Milliseconds between two tries. */
 const shortestRetryMs = 1_000;
+/**
+ * Milliseconds after the end of a proof at which the server is lost if there is still no new one. With the default of
+ * `proof-min` a record counts for its TTL and 10 seconds at most, whoever is slow.
+ */
+export const graceMs = 5_000;
 
 /** Starts keeping; returns what stops it. */
 export function keepServerProved(options: KeepServerProvedOptions): () => void {
   const { policy, port, shown, resolver, limits, nowMs, onLost } = options;
   let timer: NodeJS.Timeout | undefined;
+  let deadline: NodeJS.Timeout | undefined;
   let endsMs = 0;
-  const stopped = new AbortController();
+  let stopped = false;
+  // A function: it may have changed while we waited.
+  const isStopped = (): boolean => stopped;
 
+  const stop = (): void => {
+    stopped = true;
+    clearTimeout(timer);
+    clearTimeout(deadline);
+  };
+  const lose = (why: Lost): void => {
+    if (isStopped()) return;
+    // Also what is still under way must not say anything after this.
+    stop();
+    onLost(why);
+  };
+  const fail = (detail: string): void => {
+    lose({ isProved: false, reason: 'server-lookup-failed', detail });
+  };
   const wait = (waitMs: number): void => {
     timer = setTimeout(() => {
       again().catch((error: unknown) => {
         // Nobody's fault but ours, and no proof either.
-        onLost({
-          isProved: false,
-          reason: 'server-lookup-failed',
-          detail: `internal error: ${String(error)}`,
-        });
+        fail(`internal error: ${String(error)}`);
       });
     }, waitMs);
     timer.unref();
@@ -54,28 +74,30 @@ export function keepServerProved(options: KeepServerProvedOptions): () => void {
     const lifeMs = Math.min(Math.max(proofEndsMs - nowMs(), limits['proof-min']), limits['proof-max']);
     endsMs = nowMs() + lifeMs;
     wait(lifeMs * renewAfter);
+    clearTimeout(deadline);
+    deadline = setTimeout(() => {
+      fail(`timeout: no new proof ${String(graceMs / 1000)} s after the end of the old one`);
+    }, lifeMs + graceMs);
+    deadline.unref();
   };
   const again = async (): Promise<void> => {
     const gathered = await gatherEvidence(policy, port, resolver, nowMs);
-    if (stopped.signal.aborted) return;
+    if (isStopped()) return;
     const leftMs = endsMs - nowMs();
     if (gathered.evidence === undefined) {
       const { reason, detail } = gathered;
       if (reason === 'server-lookup-failed' && leftMs > 0) {
         wait(Math.max(Math.min(leftMs, shortestRetryMs), leftMs / 2));
       } else {
-        onLost({ isProved: false, reason, detail });
+        lose({ isProved: false, reason, detail });
       }
       return;
     }
     const verdict = judgeServer(policy, gathered.evidence, shown, nowMs());
     if (verdict.isProved) begin(verdict.endsMs);
-    else onLost(verdict);
+    else lose(verdict);
   };
 
   begin(options.endsMs);
-  return () => {
-    stopped.abort();
-    clearTimeout(timer);
-  };
+  return stop;
 }

@@ -7,13 +7,12 @@ import type { Endpoint } from '../config/endpoint.ts';
 import type { PeerCredentials } from '../dane/types.ts';
 import { CertificateFormatError } from '../pki/errors.ts';
 import type { Resolver } from '../resolver/resolver.ts';
-import { alpnProtocol } from '../tls/context.ts';
 import type { ClientCredentials, DialTls, VerifyServer } from '../tls/dial-context.ts';
 import { dial, type AskedByServer } from '../tls/dial.ts';
+import { readCredentials } from '../tls/shown-credentials.ts';
 import { gatherEvidence, takesRawPublicKey, type Evidence } from './evidence.ts';
 import { judgeServer, type ServerVerdict } from './judge-server.ts';
 import type { NoAnswerReason } from './reasons.ts';
-import { readShownServer } from './shown-server.ts';
 import type { ServerPolicy } from './server-policy.ts';
 
 /** Whom to connect to, as whom, and how. */
@@ -23,7 +22,9 @@ export interface ServerDial {
   readonly tls: DialTls;
   /** Who we are; nobody if absent. */
   readonly credentials?: ClientCredentials | undefined;
-  /** Whether the server must take ALPN "dot": for zone transfers it must (RFC 9103 section 7.1). */
+  /** Offered by ALPN (RFC 7301); "dot" for DNS. */
+  readonly alpnProtocols: readonly string[];
+  /** Whether the server must take one of them: for zone transfers it must (RFC 9103 section 7.1). */
   readonly needsAlpn: boolean;
   readonly nowMs: () => number;
 }
@@ -47,7 +48,7 @@ export type OpenedServer =
       readonly shown?: PeerCredentials | undefined;
     };
 
-/** Gathers evidence and connects. Rejects for what is wrong on our side: a policy, a name, a missing addon. */
+/** Gathers evidence and connects. Rejects for what is wrong on our side: a policy, a name, a missing addon, a defect. */
 export async function openServer(
   server: ServerDial,
   resolver: Resolver,
@@ -69,13 +70,13 @@ export async function connectProved(
   timeMs: number,
   signal?: AbortSignal,
 ): Promise<OpenedServer> {
-  const { endpoint, policy, tls, credentials, needsAlpn } = server;
+  const { endpoint, policy, tls, credentials, alpnProtocols, needsAlpn } = server;
   const judge = new Judge(policy, evidence, server.nowMs);
   const dialled = await dial({
     address: endpoint.address,
     port: endpoint.port,
     serverName: policy.name?.toString(),
-    alpnProtocols: [alpnProtocol],
+    alpnProtocols,
     needsAlpn,
     tls,
     credentials,
@@ -84,7 +85,11 @@ export async function connectProved(
     timeMs,
     signal,
   });
-  const { shown, verdict } = judge;
+  const { shown, verdict, defect } = judge;
+  if (defect !== undefined) {
+    dialled.socket?.destroy();
+    throw defect;
+  }
   if (dialled.socket !== undefined && verdict?.isProved === true && shown !== undefined) {
     return { socket: dialled.socket, asked: dialled.asked, shown, verdict };
   }
@@ -101,6 +106,8 @@ export async function connectProved(
 class Judge {
   shown: PeerCredentials | undefined;
   verdict: ServerVerdict | undefined;
+  /** A fault of ours. Thrown inside of the handshake it would end that, and be heard of by nobody. */
+  defect: Error | undefined;
   readonly #policy: ServerPolicy;
   readonly #evidence: Evidence;
   readonly #nowMs: () => number;
@@ -113,10 +120,16 @@ class Judge {
 
   readonly verify: VerifyServer = (message, type) => {
     try {
-      this.shown = readShownServer(message, type);
+      this.shown = readCredentials(message, 'TLSv1.3', type);
+      // RFC 8446 section 4.4.2.4: a server must show something.
+      if (this.shown === undefined) throw new CertificateFormatError('no certificate');
       this.verdict = judgeServer(this.#policy, this.#evidence, this.shown, this.#nowMs());
     } catch (error) {
-      if (!(error instanceof CertificateFormatError)) throw error;
+      if (!(error instanceof CertificateFormatError)) {
+        this.defect =
+          error instanceof Error ? error : new Error('the server could not be judged', { cause: error });
+        return false;
+      }
       this.verdict = { isProved: false, reason: 'server-bad-certificate', detail: error.message };
     }
     return this.verdict.isProved;

@@ -12,6 +12,8 @@ const ids = 0x1_0000;
 
 export class PendingRequests {
   readonly #byId = new Map<number, Request>();
+  /** Those that nobody waits for any more; they keep their IDs. */
+  readonly #orphans = new Set<Request>();
   #streams = 0;
 
   /** How many of them are transfers. */
@@ -21,6 +23,11 @@ export class PendingRequests {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** How many of them nobody waits for any more. */
+  get orphans(): number {
+    return this.#orphans.size;
   }
 
   all(): readonly Request[] {
@@ -36,7 +43,13 @@ export class PendingRequests {
     if (request.isStream) this.#streams += 1;
   }
 
+  /** Nobody waits for it any more. */
+  orphan(request: Request): void {
+    this.#orphans.add(request);
+  }
+
   remove(request: Request): void {
+    this.#orphans.delete(request);
     if (this.#byId.delete(request.id) && request.isStream) this.#streams -= 1;
   }
 

@@ -23,7 +23,7 @@ export const noAnswerReasons = {
   'connect-failed': 'the server cannot be reached by TCP',
   timeout: 'the connection was not made in time',
   'tls-failed': 'the TLS handshake failed',
-  'no-alpn': 'the server does not take the application protocol "dot" (RFC 9103 section 7.1)',
+  'no-alpn': 'the server takes none of the application protocols that we offer (RFC 7301)',
   'refused-by-server': 'the server ended the connection with an alert: it does not take us as a client',
   'connection-lost': 'the connection ended before the answer',
   'no-answer': 'the server did not answer in time',

@@ -122,6 +122,10 @@ export class Authenticator {
     this.#sayWhatIsMissing();
     this.#listened++;
     const usual = this.#listened === 1 ? 'library' : `library#${String(this.#listened)}`;
+    const log = this.#log.child({ gate: label ?? usual });
+    if (tls.allowsTls12 === true) {
+      log.warn('TLS 1.2 is allowed', { lost: 'names and certificates of its clients are in the clear' });
+    }
     const gate = new GateServer({
       addresses,
       limits: this.#limits,
@@ -135,7 +139,7 @@ export class Authenticator {
         alpn ?? (isHttpServer(application) ? ['http/1.1'] : []),
         this.#clients,
       ),
-      log: this.#log.child({ gate: label ?? usual }),
+      log,
       metrics: this.metrics,
       label: label ?? usual,
     });

@@ -8,20 +8,16 @@
  * Limitations: addresses, not host names; needs the TLS addon.
  */
 import type { TLSSocket } from 'node:tls';
-import { gatherEvidence, takesRawPublicKey, type Evidence } from '../client/evidence.ts';
-import { judgeServer, type ServerVerdict } from '../client/judge-server.ts';
 import { keepServerProved } from '../client/keep-server-proved.ts';
 import { clientLimits } from '../client/limits.ts';
+import { openServer } from '../client/open-server.ts';
 import { NoAnswerError } from '../client/reasons.ts';
 import { checkPolicy, parsePin, type ServerPolicy } from '../client/server-policy.ts';
-import { readShownServer } from '../client/shown-server.ts';
 import { formatEndpoint, parseEndpoint } from '../config/endpoint.ts';
 import { choice, domainName, textBlock, wholeNumber, z } from '../config/schema.ts';
 import type { PeerCredentials } from '../dane/types.ts';
 import { Metrics } from '../observe/metrics.ts';
-import { CertificateFormatError } from '../pki/errors.ts';
-import type { ClientCredentials, VerifyServer } from '../tls/dial-context.ts';
-import { dial } from '../tls/dial.ts';
+import type { ClientCredentials } from '../tls/dial-context.ts';
 import { checkOptions, commonKeys, OptionsError, type CommonOptions } from './options.ts';
 import { openParts, type CommonParts } from './parts.ts';
 
@@ -111,34 +107,24 @@ export class Connector {
     const { resolver, roots, nowMs, extensionType } = this.#parts;
     const policy: ServerPolicy = { name: server, dane, roots, pins };
     refuseEmptyPolicy(policy);
-    const who = formatEndpoint(to);
-    const gathered = await gatherEvidence(policy, to.port, resolver, nowMs);
-    if (gathered.evidence === undefined) throw new NoAnswerError(who, gathered.reason, gathered.detail);
-    const judge = new Judge(policy, gathered.evidence, nowMs);
-    const dialled = await dial({
-      address: to.address,
-      port: to.port,
-      serverName: server.toString(),
-      alpnProtocols: alpn,
-      needsAlpn: alpn.length > 0,
-      tls: { dialect: 'draft-13', extensionType, recordPadding: 0 },
-      credentials: this.#credentials(),
-      takesRawPublicKey: takesRawPublicKey(policy, gathered.evidence),
-      verify: judge.verify,
+    const opened = await openServer(
+      {
+        endpoint: to,
+        policy,
+        tls: { dialect: 'draft-13', extensionType, recordPadding: 0 },
+        credentials: this.#credentials(),
+        alpnProtocols: alpn,
+        needsAlpn: alpn.length > 0,
+        nowMs,
+      },
+      resolver,
       timeMs,
       signal,
-    });
-    const { verdict, shown } = judge;
-    const { socket } = dialled;
-    if (verdict?.isProved === false) throw new NoAnswerError(who, verdict.reason, verdict.detail);
-    if (socket === undefined) {
-      const reason = dialled.reason === 'not-proved' ? 'tls-failed' : dialled.reason;
-      throw new NoAnswerError(who, reason, dialled.detail);
+    );
+    if (opened.socket === undefined) {
+      throw new NoAnswerError(formatEndpoint(to), opened.reason, opened.detail);
     }
-    if (verdict === undefined || shown === undefined) {
-      socket.destroy();
-      throw new NoAnswerError(who, 'tls-failed', 'the server was not judged');
-    }
+    const { socket, shown, verdict } = opened;
     this.#keep(socket, { policy, port: to.port, shown, endsMs: verdict.endsMs });
     return socket;
   }
@@ -194,30 +180,4 @@ function refuseEmptyPolicy(policy: ServerPolicy): void {
     const right = 'name a server whose TLSA record is published, or give roots or pins';
     throw new OptionsError([{ path: ['server'], wrong: error.message, right }]);
   }
-}
-
-/** Judges inside of one handshake. Knows no socket and no context: see VerifyServer. */
-class Judge {
-  shown: PeerCredentials | undefined;
-  verdict: ServerVerdict | undefined;
-  readonly #policy: ServerPolicy;
-  readonly #evidence: Evidence;
-  readonly #nowMs: () => number;
-
-  constructor(policy: ServerPolicy, evidence: Evidence, nowMs: () => number) {
-    this.#policy = policy;
-    this.#evidence = evidence;
-    this.#nowMs = nowMs;
-  }
-
-  readonly verify: VerifyServer = (message, type) => {
-    try {
-      this.shown = readShownServer(message, type);
-      this.verdict = judgeServer(this.#policy, this.#evidence, this.shown, this.#nowMs());
-    } catch (error) {
-      if (!(error instanceof CertificateFormatError)) throw error;
-      this.verdict = { isProved: false, reason: 'server-bad-certificate', detail: error.message };
-    }
-    return this.verdict.isProved;
-  };
 }

@@ -15,7 +15,7 @@ import {
   resolverSchema,
   type ResolverConfig,
 } from '../config/resolver-config.ts';
-import { filePath, fromLimits, textBlock, z, type ConfigSchema } from '../config/schema.ts';
+import { filePath, flag, fromLimits, textBlock, z, type ConfigSchema } from '../config/schema.ts';
 import { explainIssue, issueMessage, wordsOfIssue } from '../config/words.ts';
 import type { ClaimSource } from '../dane/claims.ts';
 import type { Log, LogFields, LogLevel } from '../observe/log.ts';
@@ -93,9 +93,17 @@ export interface ListenOptions {
   readonly alpn?: readonly string[];
   /** What a client gets that is not identified: the alert handshake_failure, or a connection without identity. */
   readonly onFailure?: OnFailure;
-  /** Where names are taken from, the preferred source first; by default from both, as far as the addon is there. */
+  /**
+   * Where names are taken from; by default from both, as far as the addon is there. A name that the client says decides, and its
+   * certificate is not asked then (draft-ietf-dance-client-auth section 8.2).
+   */
   readonly claims?: readonly ClaimSource[];
   readonly dialect?: Dialect;
+  /**
+   * Whether clients may come by TLS 1.2 too, only with `draft-09`. Then whoever is on the line reads the client's name, in the
+   * ClientHello, and its certificate; the log warns of it.
+   */
+  readonly allowsTls12?: boolean;
   readonly rawPublicKeys?: boolean;
   /** Octets. */
   readonly recordPadding?: number;
@@ -216,6 +224,7 @@ const listenSchema = z.strictObject({
   onFailure: listener['on-failure'],
   claims: listener.claims,
   dialect: listener.dialect,
+  allowsTls12: flag().default(false),
   rawPublicKeys: listener['raw-public-keys'],
   recordPadding: listener['record-padding'],
   label: label.optional(),
@@ -241,6 +250,11 @@ export function checkListen(options: ListenOptions, can: TlsAbilities): CheckedL
     },
     can,
   );
+  if (tls.allowsTls12 && tls.dialect !== 'draft-09') {
+    const wrong = 'has no effect with the dialect draft-13, which is for TLS 1.3 alone';
+    const right = 'leave it out, or say dialect: draft-09';
+    throw new OptionsError([{ path: ['allowsTls12'], wrong, right }]);
+  }
   return { addresses, alpn, tls, label: word };
 }
 

@@ -87,7 +87,7 @@ export interface GateOptions {
  * the extension if something is left of it, raw public keys are not taken, and the rest throws when the listener is made.
  */
 export interface ListenerTls {
-  /** Where clients' names are taken from, the preferred source first; at least one. */
+  /** Where clients' names are taken from, at least one; a name that the client says by the extension decides. */
   readonly claims: readonly ClaimSource[];
   /** What a client gets that is not identified: the alert handshake_failure, or service as an anonymous client. */
   readonly onFailure: OnFailure;

@@ -7,16 +7,7 @@
  *
  * Limitations: chains are not remembered; strangers can push the certificates of others out, which are then read again.
  */
-import type { Name } from '../dns/name.ts';
-import { dnsNames, subjectPublicKeyInfo } from '../pki/certificate.ts';
-
-/** What is remembered of one certificate; the octets are its own, and nobody writes to them. */
-export interface ReadCertificate {
-  readonly certificate: Buffer;
-  /** DER. */
-  readonly subjectPublicKeyInfo: Buffer;
-  readonly dnsNames: readonly Name[];
-}
+import { readCertificate, type ReadCertificate } from './shown-credentials.ts';
 
 /** Certificates that are remembered; of more the one that was not shown for longest is forgotten. */
 export const rememberedCertificates = 1024;
@@ -53,12 +44,4 @@ export class CertificateMemory {
     const [oldest] = this.#read.keys();
     if (oldest !== undefined) this.#read.delete(oldest);
   }
-}
-
-function readCertificate(certificate: Buffer): ReadCertificate {
-  return {
-    certificate,
-    subjectPublicKeyInfo: subjectPublicKeyInfo(certificate),
-    dnsNames: dnsNames(certificate).names,
-  };
 }

@@ -16,13 +16,11 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { PeerCredentials } from '../dane/types.ts';
-import { checkSubjectPublicKeyInfo } from '../pki/certificate.ts';
 import { CertificateFormatError } from '../pki/errors.ts';
-import { defaultPathLimits } from '../pki/path-limits.ts';
 import { CertificateMemory } from './certificate-memory.ts';
-import { parseCertificateMessage } from './certificate-message.ts';
 import { clientNameOf } from './client-id.ts';
-import { nativeTls, rawPublicKeyType, type NativeTls } from './native/native.ts';
+import { nativeTls, type NativeTls } from './native/native.ts';
+import { readCredentials, withinLimits, type ReadCertificate } from './shown-credentials.ts';
 
 /** The credentials, or why there are none; and what came beside them. */
 export type PeerSnapshot = Beside &
@@ -57,15 +55,7 @@ function sentOctets(socket: TLSSocket, native: NativeTls): PeerSnapshot {
   const beside: Beside = { connectionId: shown.id, ...(claim && { clientId: clientNameOf(claim) }) };
   return {
     ...beside,
-    ...readCredentials(() => {
-      const [first, ...others] = parseCertificateMessage(shown.certificate, version);
-      if (first === undefined) return undefined;
-      if (shown.certificateType !== rawPublicKeyType) return ofCertificate(first, withinLimits(others));
-      checkSubjectPublicKeyInfo(first);
-      // RFC 7250 section 3: exactly one key.
-      if (others.length > 0) throw new CertificateFormatError('more than one raw public key');
-      return { subjectPublicKeyInfo: first, dnsNames: [], chain: [] };
-    }),
+    ...shownOr(() => readCredentials(shown.certificate, version, shown.certificateType, remembered)),
   };
 }
 
@@ -77,9 +67,9 @@ function sentOctets(socket: TLSSocket, native: NativeTls): PeerSnapshot {
  */
 export function snapshotWithoutAddon(socket: TLSSocket): PeerSnapshot {
   const shown = socket.getPeerX509Certificate();
-  return readCredentials(() => {
+  return shownOr(() => {
     const certificate = shown?.raw;
-    return certificate && ofCertificate(certificate, withinLimits(certificatesAfter(shown)));
+    return certificate && { ...remembered(certificate), chain: withinLimits(certificatesAfter(shown)) };
   });
 }
 
@@ -91,25 +81,10 @@ function* certificatesAfter(endEntity: X509Certificate): Generator<Buffer> {
 
 /** One for all listeners: what a certificate says does not depend on where it is shown. */
 const memory = new CertificateMemory();
+const remembered = (certificate: Buffer): ReadCertificate => memory.read(certificate);
 
-function ofCertificate(certificate: Buffer, chain: readonly Buffer[]): PeerCredentials {
-  return { ...memory.read(certificate), chain };
-}
-
-/** The first of the certificates that follow the end entity, within the limits of a search for a path. */
-function withinLimits(certificates: Iterable<Buffer>): Buffer[] {
-  const limits = defaultPathLimits;
-  const chain: Buffer[] = [];
-  let octets = 0;
-  for (const certificate of certificates) {
-    octets += certificate.length;
-    if (chain.length === limits['chain-certificates'] || octets > limits['chain-octets']) break;
-    chain.push(certificate);
-  }
-  return chain;
-}
-
-function readCredentials(read: () => PeerCredentials | undefined): PeerSnapshot {
+/** The credentials, or why there are none. */
+function shownOr(read: () => PeerCredentials | undefined): PeerSnapshot {
   try {
     const credentials = read();
     return credentials ? { credentials } : { reason: 'no-certificate', detail: '' };

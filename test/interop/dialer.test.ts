@@ -105,6 +105,7 @@ for (const [program, start] of Object.entries<StartTlsServer>({
         },
         tls: { dialect: 'draft-13', extensionType: defaultExtensionType, recordPadding: 0 },
         credentials: { ...credentials, ...more },
+        alpnProtocols: ['dot'],
         needsAlpn: true,
         nowMs: Date.now,
       } as const;
@@ -282,6 +283,7 @@ describe('the dialer and raw public keys, with gnutls-serv', function () {
         policy: { name: Name.parse(serverName), dane: 'required' },
         tls: { dialect: 'draft-13', extensionType: defaultExtensionType, recordPadding: 0 },
         credentials: { ...credentials, shows },
+        alpnProtocols: ['dot'],
         needsAlpn: true,
         nowMs: Date.now,
       },

@@ -201,6 +201,43 @@ describe('a connection to a proved server', () => {
     connection.close();
   });
 
+  /** A request that is given up; another one is answered meanwhile, so that the server is not silent. */
+  async function giveOneUp({ server, connection }: Running, sent: number): Promise<void> {
+    const dropped = failure(connection.ask(query('dropped.example')));
+    const answered = connection.ask(query('answered.example'));
+    const heard = await server.hears(sent + 2);
+    server.say(answer(heard[sent + 1]!));
+    await answered;
+    expect((await dropped).reason).to.equal('no-answer');
+  }
+
+  it('is idle also where a request was given up and never answered [RFC7766-6.2.3]', async () => {
+    const running = start({ 'answer-time': 30, 'idle-time': 30 });
+    await giveOneUp(running, 0);
+    expect(await running.closed).to.include({ reason: 'closed', detail: 'it was idle' });
+    await running.server.ends();
+  });
+
+  it('ends when half of its places are taken by requests that were given up', async () => {
+    const running = start({ 'answer-time': 30, 'requests-at-once': 4 });
+    const { connection, closed } = running;
+    await giveOneUp(running, 0);
+    expect([connection.isOpen, connection.load]).to.deep.equal([true, 1]);
+    await giveOneUp(running, 2);
+    expect(connection.isOpen).to.equal(false);
+    expect((await closed).reason).to.equal('closed');
+  });
+
+  it('has all of its places again when late answers have come', async () => {
+    const running = start({ 'answer-time': 30, 'requests-at-once': 4 });
+    const { server, connection } = running;
+    await giveOneUp(running, 0);
+    server.say(answer((await server.hears(2))[0]!));
+    await giveOneUp(running, 2);
+    expect([connection.isOpen, connection.load]).to.deep.equal([true, 1]);
+    connection.close();
+  });
+
   it('lets go of a request whose sender has gone', async () => {
     const { connection } = start();
     const abort = new AbortController();

@@ -2,13 +2,11 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { judgeServer, type ServerVerdict } from '../../../core/client/judge-server.ts';
 import type { ServerPolicy } from '../../../core/client/server-policy.ts';
-import { readShownServer } from '../../../core/client/shown-server.ts';
 import { tlsaFor } from '../../../core/dane/tlsa.ts';
 import type { PeerCredentials } from '../../../core/dane/types.ts';
 import { Name } from '../../../core/dns/name.ts';
 import { encodeTlsa } from '../../../core/dns/rdata.ts';
 import { parseCertificate } from '../../../core/pki/certificate.ts';
-import { CertificateFormatError } from '../../../core/pki/errors.ts';
 import { authority, endEntity, sharedKey, type TestCertificate } from '../../support/certificate-factory.ts';
 
 const name = Name.parse('ns1.example');
@@ -115,46 +113,5 @@ describe('the verdict on a server', () => {
     expect(reasonOf(judge(dane, [record(2, root)], raw))).to.equal('server-no-usable-record');
     expect(reasonOf(judge(pkix, undefined, raw))).to.equal('server-path-invalid');
     expect(reasonOf(judge({ dane: 'off', pins: [pinOf(good.spki)] }, undefined, raw))).to.equal('pin');
-  });
-});
-
-describe('what a server showed', () => {
-  const vector = (lengthOctets: number, octets: Buffer): Buffer => {
-    const length = Buffer.alloc(lengthOctets);
-    length.writeUIntBE(octets.length, 0, lengthOctets);
-    return Buffer.concat([length, octets]);
-  };
-  const message = (...entries: readonly Buffer[]): Buffer => {
-    const list = entries.map((entry) => Buffer.concat([vector(3, entry), vector(2, Buffer.alloc(0))]));
-    return Buffer.concat([vector(1, Buffer.alloc(0)), vector(3, Buffer.concat(list))]);
-  };
-
-  it('is a certificate with its chain, or one bare key [RFC7250-3]', () => {
-    const certificate = readShownServer(message(good.der, root.der), 0);
-    expect(certificate.certificate?.equals(good.der)).to.equal(true);
-    expect(certificate.chain).to.deep.equal([root.der]);
-    expect(certificate.dnsNames.map(String)).to.deep.equal(['ns1.example']);
-    const raw = readShownServer(message(good.spki), 2);
-    expect(raw).to.deep.equal({ subjectPublicKeyInfo: good.spki, dnsNames: [], chain: [] });
-  });
-
-  const malformed: [string, Buffer, 0 | 2][] = [
-    ['nothing', message(), 0],
-    ['no message', Buffer.alloc(0), 0],
-    ['octets that are no certificate', message(Buffer.from('x')), 0],
-    ['a certificate for a bare key', message(good.der), 2],
-    ['a bare key for a certificate', message(good.spki), 0],
-    ['two bare keys', message(good.spki, good.spki), 2],
-    ['a message cut short', message(good.der).subarray(0, -1), 0],
-  ];
-  for (const [title, octets, type] of malformed) {
-    it(`is not ${title}`, () => {
-      expect(() => readShownServer(octets, type)).to.throw(CertificateFormatError);
-    });
-  }
-
-  it('is looked at within limits', () => {
-    const many = Array.from({ length: 60 }, () => root.der);
-    expect(readShownServer(message(good.der, ...many), 0).chain).to.have.length(16);
   });
 });

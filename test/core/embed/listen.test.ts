@@ -66,6 +66,26 @@ describe('Authenticator.listen', () => {
     expect(bed.resolver.asked).to.deep.equal([]);
   });
 
+  it('takes old clients by TLS 1.2 where told so, with a certificate or a bare key, and warns of it [RFC7250-3]', async () => {
+    await start({}, { dialect: 'draft-09', allowsTls12: true });
+    expect(bed.log.of('TLS 1.2 is allowed').map(({ level }) => level)).to.deep.equal(['warn']);
+    for (const rawPublicKey of [false, true]) {
+      const socket = await bed.connect({ name: clientName, dialect: 'draft-09', tls12: true, rawPublicKey });
+      expect(socket.getProtocol()).to.equal('TLSv1.2');
+      expect(await ask(socket)).to.equal(`hello ${clientName}`);
+    }
+  });
+
+  it('takes nobody by TLS 1.2 in either dialect where not told so', async () => {
+    for (const dialect of ['draft-13', 'draft-09'] as const) {
+      await start({}, { dialect });
+      const refused = await bed.connect({ tls12: true }).catch((error: unknown) => error);
+      expect(refused).to.include({ code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
+      expect(bed.log.of('TLS 1.2 is allowed')).to.deep.equal([]);
+      await bed.close();
+    }
+  });
+
   it('serves who is not identified without identity where that is asked for', async () => {
     await start({}, { onFailure: 'anonymous' });
     const stranger = await issueTestIdentity('stranger.example');
@@ -260,8 +280,10 @@ describe('Authenticator.listen', () => {
         stream.end(`hello ${String(bed.danced.clientOf(clients.get(stream.session!))?.name)}`);
       });
       await bed.listen({ alpn: ['h2'] }, (socket) => {
-        api.once('session', (session) => clients.set(session, socket));
+        const remember = (session: object): unknown => clients.set(session, socket);
+        api.once('session', remember);
         api.emit('connection', socket);
+        api.off('session', remember);
       });
       const socket = await bed.connect({}, ['h2']);
       const session = http2.connect('https://api.example', { createConnection: () => socket });

@@ -200,6 +200,7 @@ describe('options of a listener', () => {
       claims: ['extension', 'certificate-name'],
       onFailure: 'alert',
       dialect: 'draft-13',
+      allowsTls12: false,
       rawPublicKeys: true,
       recordPadding: 0,
     });
@@ -215,6 +216,9 @@ describe('options of a listener', () => {
     [{ addresses, onfailure: 'alert' }, /^onfailure: unknown key; did you mean onFailure\?/],
     [{ addresses, claims: [] }, /^claims: is an empty list/],
     [{ addresses, claims: ['extension', 'extension'] }, /^claims: names a source twice/],
+    [{ addresses, claims: ['certificate-name', 'extension'] }, /^claims: puts certificate-name first/],
+    [{ addresses, allowsTls12: true }, /^allowsTls12: has no effect with the dialect draft-13/],
+    [{ addresses, allowsTls12: 'yes', dialect: 'draft-09' }, /^allowsTls12: /],
     [{ addresses, alpn: [''] }, /^alpn\[0\]: "" is not the name of a protocol/],
     [{ addresses, label: 'a\nb' }, /^label: .*is not a word/],
     [{ addresses, recordPadding: -1 }, /^recordPadding: .*too small/],

@@ -37,7 +37,12 @@ describe('handshake', () => {
       'tls-failed',
       /NO_APPLICATION_PROTOCOL/,
     ],
-    ['TLS 1.2, by alert [RFC9103-7.2] [DANCE-12]', { maxVersion: 'TLSv1.2' }, 'tls-failed', /PROTOCOL_VERSION/],
+    [
+      'TLS 1.2, by alert [RFC9103-7.2] [DANCE-12]',
+      { maxVersion: 'TLSv1.2' },
+      'tls-failed',
+      /PROTOCOL_VERSION/,
+    ],
   ];
   for (const [title, options, reason, atClient] of refused) {
     it(`refuses ${title}`, async () => {
