@@ -11,6 +11,7 @@ import { YamlDocument } from '../core/config/document.ts';
 import { checkConfig, type LoadedConfig } from '../core/config/config.ts';
 import type { TlsAbilities } from '../core/config/listener.ts';
 import type { Plugin } from '../core/plugin/contract.ts';
+import { takesExtensionType } from '../core/tls/context.ts';
 import { tlsFeatures } from '../core/tls/native/native.ts';
 import { xotGate } from '../plugins/xot/gate.ts';
 
@@ -36,7 +37,7 @@ export async function loadConfigAndPlugins(
   for (const { use, path } of modulesNamed(document)) {
     plugins.set(use, await importPlugin(document, use, path));
   }
-  return { ...checkConfig(document, plugins, can), plugins };
+  return { ...checkConfig(document, plugins, { takesExtensionType, ...can }), plugins };
 }
 
 /** The `use:` values that are paths; everything else about them is the schema's business. */

@@ -77,14 +77,16 @@ function isBuilt() {
 }
 
 function fail(why, output) {
-  say(
-    `The TLS addon was not built: ${why}.\n` +
-      'danced works without it, for clients that show a certificate with their name; the extension dane_clientid, raw\n' +
-      'public keys and alerts are missing. To have them, install a C++ compiler, make and Python 3 (on Debian: apt-get\n' +
-      'install g++ make python3), then run: npm run build:native',
-  );
   const tail = output.trimEnd().split('\n').slice(-15).join('\n');
   if (tail) say(tail);
+  say(
+    existsSync(target)
+      ? `The TLS addon was not built: ${why}. The one that was built before is still there.`
+      : `The TLS addon was not built: ${why}.\n` +
+          'danced works without it, for clients that show a certificate with their name; the extension dane_clientid, raw\n' +
+          'public keys and alerts are missing. To have them, install a C++ compiler, make and Python 3 (on Debian: apt-get\n' +
+          'install g++ make python3), then run: npm run build:native',
+  );
   if (options.must) process.exitCode = 1;
 }
 

@@ -4,6 +4,8 @@
  * The record is DANE-EE SPKI SHA2-256, which RFC 7671 section 5.1 recommends: it speaks of the key alone, so that a
  * certificate renewed for the same key needs no change in the DNS.
  */
+import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
 import { Argument, Option } from 'commander';
 import type { Command } from 'commander';
 import { tlsaFor } from '../../core/dane/tlsa.ts';
@@ -39,6 +41,8 @@ export interface KeygenResult {
   readonly algorithm: IdentityAlgorithm;
   readonly notAfter: string;
   readonly tlsa: RecordFacts;
+  /** Base64 of the SHA-256 of the SubjectPublicKeyInfo (RFC 7858 section 4.2), for peers that pin the key. */
+  readonly pin: string;
 }
 
 /** Ten years. DANE-EE ignores the date (RFC 7671 section 5.1): a key is withdrawn in the DNS. Others may look at it. */
@@ -97,6 +101,7 @@ export async function keygen(request: KeygenRequest): Promise<KeygenResult> {
     algorithm: request.alg,
     notAfter: new Date(notAfterMs).toISOString(),
     tlsa: describeRecord(request.name, tlsa),
+    pin: createHash('sha256').update(identity.subjectPublicKeyInfo).digest('base64'),
   };
 }
 
@@ -115,6 +120,8 @@ function inWords(result: KeygenResult): string {
     `  1. see that the world has it: danced lookup ${owner} says that it is secure, or where the chain breaks;`,
     '  2. give both files, readable by its user, to the name server of this name, as its TLS certificate and key;',
     `  3. have ${owner} put into the access list of the other side.`,
+    `Who connects to this name as a server proves it by the same data at _853._tcp.${owner}`,
+    `(danced tlsa ${printableText(dirname(result.certificateFile))} --name _853._tcp.${owner}), or by the pin of the key: ${result.pin}`,
     'To withdraw the key, take the record out of the zone; it counts until the TTL has passed.',
   ].join('\n');
 }

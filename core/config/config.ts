@@ -201,8 +201,15 @@ export function checkConfig(
 
 function checkExtensionType(document: YamlDocument, can: TlsAbilities): ConfigProblem[] {
   const part = isRecord(document.value) ? document.value['dane'] : undefined;
-  const written = isRecord(part) ? { 'extension-type': part['extension-type'] } : {};
-  return missingAbilities(document, ['dane'], written, can);
+  const written: Record<string, unknown> = isRecord(part) ? { 'extension-type': part['extension-type'] } : {};
+  const missing = missingAbilities(document, ['dane'], written, can);
+  const number = written['extension-type'];
+  if (missing.length > 0 || typeof number !== 'number' || can.takesExtensionType?.(number) !== false)
+    return missing;
+  const wrong = `${String(number)} is another extension, which the TLS library has itself`;
+  return [
+    document.problem(['dane', 'extension-type'], wrong, 'leave this key out, or take one from 0xff00 up'),
+  ];
 }
 
 /** What its schema cannot see; also when other parts of the file are wrong. What the schema sees is reported with the rest. */

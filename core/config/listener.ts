@@ -16,6 +16,8 @@ export interface TlsAbilities {
   readonly extension: boolean;
   readonly rawPublicKeys: boolean;
   readonly recordPadding: boolean;
+  /** Whether the extension can have this number; not given: any. */
+  readonly takesExtensionType?: (extensionType: number) => boolean;
   /** Why something is missing, and how to mend it. */
   readonly problem?: string;
 }
@@ -98,7 +100,7 @@ export function listenerTls(config: ListenerConfig) {
 /** Number of the extension, at the top level under `dane`. */
 export const extensionTypeKey = wholeNumber({ min: 1, max: 0xffff, example: 0xff5b }).default(0xff5b).meta({
   description:
-    'Number of the TLS extension `dane_clientid`, the same at both ends. IANA has not assigned one; the default, 0xff5b, is of the range for private use (RFC 8446 section 11).',
+    'Number of the TLS extension `dane_clientid`, the same at both ends. IANA has not assigned one; the default, 0xff5b, is of the range for private use (RFC 8446 section 11). Not one that the TLS library has itself.',
 });
 
 /** What the value that a key has in the file needs; undefined for nothing. */

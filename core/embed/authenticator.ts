@@ -36,7 +36,7 @@ import {
   type AuthenticatorOptions,
   type ListenOptions,
 } from './options.ts';
-import { openParts, type CommonParts } from './parts.ts';
+import { checkExtensionType, openParts, type CommonParts } from './parts.ts';
 
 /** A listener that listens. */
 export interface Listener {
@@ -78,6 +78,7 @@ export class Authenticator {
     checkOptions(authenticatorSchema, options);
     const { access, metrics = new Metrics(), features = tlsFeatures() } = options;
     refuseMissing({ 'extension-type': options.extensionType }, features);
+    if (options.extensionType !== undefined) checkExtensionType(options.extensionType);
     this.#limits = checkLimits(options.limits);
     this.#features = features;
     this.metrics = metrics;

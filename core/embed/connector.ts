@@ -19,7 +19,7 @@ import type { PeerCredentials } from '../dane/types.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { ClientCredentials } from '../tls/dial-context.ts';
 import { checkOptions, commonKeys, OptionsError, type CommonOptions } from './options.ts';
-import { openParts, type CommonParts } from './parts.ts';
+import { checkExtensionType, openParts, type CommonParts } from './parts.ts';
 
 export interface ConnectorOptions extends CommonOptions {
   /** Owner name of our TLSA record, said to a server that asks; without it none is told. */
@@ -36,7 +36,10 @@ export interface ConnectOptions {
   readonly to: string;
   /** Name of the server, by which it must be proved (RFC 8310 section 2); also said to it by SNI. */
   readonly server: string;
-  /** `required` (the default): by TLSA records of `_PORT._tcp.SERVER`. See ServerPolicy for the others. */
+  /**
+   * `required`: by TLSA records of `_PORT._tcp.SERVER`. See ServerPolicy for the others. The default is `required`, but `off`
+   * where there are pins, which prove the server by themselves; with both said, both must hold (RFC 8310 section 6.4).
+   */
   readonly dane?: ServerPolicy['dane'];
   /** SHA-256 of the server's SubjectPublicKeyInfo in base64 each; one of them must be the server's. */
   readonly pins?: readonly string[];
@@ -60,7 +63,7 @@ const connectSchema = z.strictObject({
     return endpoint;
   }),
   server: domainName('api.example'),
-  dane: choice(['required', 'if-published', 'off']).default('required'),
+  dane: choice(['required', 'if-published', 'off']).optional(),
   pins: z
     .array(textBlock({ what: 'a SHA-256 digest in base64', example: '…=' }, parsePin))
     .max(16)
@@ -74,7 +77,7 @@ const connectSchema = z.strictObject({
   signal: z.instanceof(AbortSignal).optional(),
 });
 
-/** Opens the client's end. Rejects with OptionsError, ConfigError or IdentityError. */
+/** Opens the client's end. Rejects with OptionsError, ConfigError, IdentityError, or TlsAddonMissing without the TLS addon. */
 export function openConnector(options: ConnectorOptions): Promise<Connector> {
   return Promise.resolve().then(() => new Connector(options));
 }
@@ -92,18 +95,20 @@ export class Connector {
         { path: ['identity'], wrong: 'missing, and a name is proved by a key', right },
       ]);
     }
+    checkExtensionType(options.extensionType);
     this.#parts = openParts(options, new Metrics());
   }
 
   /**
-   * Connects to a server and proves it. Rejects with NoAnswerError, whose `reason` says why not; with OptionsError; and with
-   * TlsAddonMissing.
+   * Connects to a server and proves it. Rejects with NoAnswerError, whose `reason` says why not, and with OptionsError.
    *
    * A server of TLS 1.3 that refuses us says so when our end of the handshake is over: by an error of the socket, of which
    * `alertOf` tells the alert.
    */
   async connect(options: ConnectOptions): Promise<TLSSocket> {
-    const { to, server, dane, pins, alpn, timeMs, signal } = checkOptions(connectSchema, options);
+    const checked = checkOptions(connectSchema, options);
+    const { to, server, pins, alpn, timeMs, signal } = checked;
+    const dane = checked.dane ?? (pins.length > 0 ? 'off' : 'required');
     const { resolver, roots, nowMs, extensionType } = this.#parts;
     const policy: ServerPolicy = { name: server, dane, roots, pins };
     refuseEmptyPolicy(policy);

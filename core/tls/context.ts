@@ -50,6 +50,20 @@ export class TlsAddonMissing extends Error {
   }
 }
 
+/** The extension cannot have the number that it was given. */
+export class ExtensionTypeTaken extends RangeError {
+  override readonly name = 'ExtensionTypeTaken';
+  readonly code = 'TLS_EXTENSION_TYPE';
+  readonly blame = 'config';
+
+  constructor(extensionType: number, options?: ErrorOptions) {
+    super(
+      `the TLS library does not take the extension ${String(extensionType)}: it has one of that number itself`,
+      options,
+    );
+  }
+}
+
 /**
  * Octets of a client's Certificate message: chains have one to five thousand, those with post-quantum signatures some twenty.
  * OpenSSL takes each certificate apart before we see it, some 20 microseconds each; it takes 100 KB if not told.
@@ -65,7 +79,7 @@ const allTypes: readonly CertificateType[] = [rawPublicKeyType, 0];
  * A context for all connections of a listener; make a new one when the identity changes.
  *
  * @throws TlsAddonMissing when `gate` needs it
- * @throws Error when OpenSSL does not take the number of the extension, as one that it has itself
+ * @throws ExtensionTypeTaken when OpenSSL does not take the number of the extension, as one that it has itself
  */
 export function gateContext(identity: LoadedIdentity, gate: GateTls): tls.SecureContext {
   const context = tls.createSecureContext({
@@ -82,28 +96,49 @@ export function gateContext(identity: LoadedIdentity, gate: GateTls): tls.Secure
     // its first handshake. Nor is a handshake done again under an identity that the first one proved (TLS 1.2).
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   });
-  if (gate.asksForName && gate.extensionType === 0) {
-    throw new RangeError('dane_clientid cannot have the number 0: it is another extension');
-  }
+  // To the addon 0 means none.
+  if (gate.asksForName && gate.extensionType === 0) throw new ExtensionTypeTaken(0);
   if (nativeTls === undefined) {
     if (gate.asksForName) throw new TlsAddonMissing('the extension dane_clientid');
     if (gate.rawPublicKeys) throw new TlsAddonMissing('taking raw public keys');
     if (gate.recordPadding > 0) throw new TlsAddonMissing('padding of TLS records');
     return context;
   }
-  nativeTls.setUpContext(context, {
-    isServer: true,
-    isDraft09: gate.dialect === 'draft-09',
-    extensionType: gate.extensionType,
-    isSilent: !gate.asksForName,
-    body: askingBody(gate.dialect),
-    inHello: gate.allowsTls12 && gate.asksForName,
-    ...(gate.rawPublicKeys && {
-      clientCertificateTypes: Buffer.from(allTypes),
-      serverCertificateTypes: Buffer.from(allTypes),
-    }),
-    largestCertificateMessage,
-    recordPadding: gate.recordPadding,
-  });
+  try {
+    nativeTls.setUpContext(context, {
+      isServer: true,
+      isDraft09: gate.dialect === 'draft-09',
+      extensionType: gate.extensionType,
+      isSilent: !gate.asksForName,
+      body: askingBody(gate.dialect),
+      inHello: gate.allowsTls12 && gate.asksForName,
+      ...(gate.rawPublicKeys && {
+        clientCertificateTypes: Buffer.from(allTypes),
+        serverCertificateTypes: Buffer.from(allTypes),
+      }),
+      largestCertificateMessage,
+      recordPadding: gate.recordPadding,
+    });
+  } catch (error) {
+    // The number is the only thing here that an operator chooses and OpenSSL may not take.
+    throw new ExtensionTypeTaken(gate.extensionType, { cause: error });
+  }
   return context;
+}
+
+/** Whether the extension can have this number here: a few are OpenSSL's own. Without the addon it has none. */
+export function takesExtensionType(extensionType: number): boolean {
+  if (nativeTls === undefined) return true;
+  try {
+    const settings = {
+      isServer: true,
+      extensionType,
+      body: askingBody('draft-13'),
+      largestCertificateMessage,
+    };
+    nativeTls.setUpContext(tls.createSecureContext({ ca: [] }), settings);
+    return true;
+  } catch {
+    return false;
+  }
 }

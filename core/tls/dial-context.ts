@@ -12,7 +12,7 @@
 import tls from 'node:tls';
 import type { Name } from '../dns/name.ts';
 import { encodeClientName, type Dialect } from './client-id.ts';
-import { largestCertificateMessage, TlsAddonMissing } from './context.ts';
+import { ExtensionTypeTaken, largestCertificateMessage, TlsAddonMissing } from './context.ts';
 import type { LoadedIdentity } from './identity.ts';
 import { nativeTls, rawPublicKeyType } from './native/native.ts';
 import type { CertificateType, ContextOptions } from './native/native.ts';
@@ -87,8 +87,7 @@ export function dialContext(options: DialContextOptions): tls.SecureContext {
     nativeTls.setUpContext(context, settings);
   } catch (error) {
     // The number is the only thing here that an operator chooses and OpenSSL may not take.
-    const words = `the TLS library does not take the extension ${String(extensionType)}: it has one of that number itself`;
-    throw new RangeError(words, { cause: error });
+    throw new ExtensionTypeTaken(extensionType, { cause: error });
   }
   return context;
 }

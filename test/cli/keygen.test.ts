@@ -71,6 +71,8 @@ describe('danced keygen', () => {
       const der = execFileSync('openssl', ['pkey', '-pubin', '-outform', 'der'], { input: publicKey });
       const hash = execFileSync('openssl', ['dgst', '-sha256', '-r'], { input: der }).toString();
       expect(result.tlsa.data).to.equal(hash.split(' ', 1)[0]);
+      // RFC 7858 section 4.2: the same digest, in base64.
+      expect(Buffer.from(result.pin, 'base64').toString('hex')).to.equal(result.tlsa.data);
     });
   }
 

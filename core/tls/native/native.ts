@@ -93,7 +93,8 @@ interface Loading {
 }
 
 function load(): Loading {
-  if (process.env[switchOff]) return { problem: `it is switched off by ${switchOff} in the environment` };
+  if (process.env[switchOff])
+    return { problem: `it is switched off; unset ${switchOff} in the environment to have it` };
   const require = createRequire(import.meta.url);
   // The package itself: core/ lies at another depth in a checkout than in an installed package.
   const root = dirname(require.resolve('danced/package.json'));

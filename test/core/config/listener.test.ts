@@ -112,6 +112,15 @@ describe('the keys of a listener', () => {
     });
   }
 
+  it('refuse a number that the TLS library has itself, with its place', () => {
+    const can = { ...everyAbility, takesExtensionType: (number: number) => number !== 16 };
+    const [problem] = problemsOf('gate', can, 'dane: { extension-type: 16 }\n');
+    expect(problem).to.include(
+      'dane.extension-type: 16 is another extension, which the TLS library has itself',
+    );
+    expect(problemsOf('gate', can, 'dane: { extension-type: 0xff00 }\n')).to.deep.equal([]);
+  });
+
   describe('without the TLS addon', () => {
     const refused: [entry: string, more: string, path: string][] = [
       ['gate, claims: [extension]', '', 'plugins[0].claims'],

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mock } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { Connector, type ConnectorOptions } from '../../../core/embed/connector.ts';
 import { NoAnswerError } from '../../../core/client/reasons.ts';
@@ -73,6 +75,31 @@ describe('Connector', () => {
     expect(await reason({}, { dane: 'off', pins: [other] })).to.equal('server-pin-mismatch');
   });
 
+  it('needs no DANE where pins are given, unless told so, and then both [RFC8310-6.4]', async () => {
+    publish(undefined);
+    const pins = [createHash('sha256').update(own.subjectPublicKeyInfo).digest('base64')];
+    expect(await reason({}, { pins })).to.equal('none');
+    expect(bed.resolver.asked).to.not.include(`_${String(bed.port)}._tcp.api.example`);
+    expect(await reason({}, { pins, dane: 'required' })).to.equal('server-no-tlsa');
+    expect(await reason({}, { pins: [] })).to.equal('server-no-tlsa');
+    const other = createHash('sha256').update('other').digest('base64');
+    expect(await reason({}, { pins: [other] })).to.equal('server-pin-mismatch');
+    publish(own);
+    expect(await reason({}, { pins, dane: 'required' })).to.equal('none');
+    expect(await reason({}, { pins: [other], dane: 'required' })).to.equal('server-pin-mismatch');
+  });
+
+  it('is not opened without the TLS addon', async () => {
+    const script = `
+      import { openConnector } from '${new URL('../../../core/index.ts', import.meta.url).href}';
+      const failure = await openConnector({ resolver: { lookup() {} } }).catch((error) => error);
+      process.stdout.write(failure.name);`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+      env: { ...process.env, DANCED_WITHOUT_ADDON: '1' },
+    });
+    expect(stdout).to.equal('TlsAddonMissing');
+  }).timeout(20_000);
+
   it('connects to no server that is not proved, and shows it nothing', async () => {
     publish(undefined);
     expect(await reason()).to.equal('server-no-tlsa');
@@ -120,6 +147,12 @@ describe('Connector', () => {
   const wrong: [what: string, options: object, more: object, words: RegExp][] = [
     ['a name without identity', { identity: undefined }, {}, /^OptionsError: identity: missing/],
     ['an unknown option', { nmae: 'x' }, {}, /nmae: unknown key; did you mean name\?/],
+    [
+      'an extension that the TLS library has itself',
+      { extensionType: 16 },
+      {},
+      /^OptionsError: extensionType: .*does not take the extension 16/,
+    ],
     ['an address without a port', {}, { to: '127.0.0.1' }, /^OptionsError: to: "127\.0\.0\.1" has no port/],
     ['a host name', {}, { to: 'api.example:443' }, /^OptionsError: to: .* is not an IP address/],
     [

@@ -79,6 +79,11 @@ describe('options of openAuthenticator', () => {
       /^OptionsError: extensionType: .*too large/,
     ],
     [
+      'a number that the TLS library has itself',
+      { ...base, extensionType: 16 },
+      /^OptionsError: extensionType: the TLS library does not take the extension 16: .*; leave it out, for 65371/,
+    ],
+    [
       'a resolver that is none',
       { ...base, resolver: { servers: ['dns.example'] } },
       /^OptionsError: resolver\.servers\[0\]: "dns\.example" /,

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import type { SecureContext } from 'node:tls';
 import { expect } from 'chai';
 import type { IssuedIdentity } from '../../../core/pki/issue.ts';
-import { gateContext } from '../../../core/tls/context.ts';
+import { ExtensionTypeTaken, gateContext, takesExtensionType } from '../../../core/tls/context.ts';
 import { keyOf } from '../../support/gate-bed.ts';
 import { everyAbility } from '../../support/gate-tls.ts';
 import { asLoaded, issueTestIdentity } from '../../support/test-identity.ts';
@@ -30,6 +30,18 @@ describe('gateContext', () => {
     result.socket?.write('after the handshake');
     await once(socket, 'data');
   }
+
+  for (const taken of [0, 10, 16, 51]) {
+    it(`says that the extension cannot have the number ${String(taken)}, which is another one's`, () => {
+      const gate = { ...everyAbility, extensionType: taken };
+      expect(() => gateContext(asLoaded(own), gate)).to.throw(ExtensionTypeTaken, String(taken));
+      if (taken > 0) expect(takesExtensionType(taken)).to.equal(false);
+    });
+  }
+
+  it('takes the numbers for private use [RFC8446-11]', () => {
+    for (const free of [0xff00, 0xff5b, 0xffff]) expect(takesExtensionType(free)).to.equal(true);
+  });
 
   it('shows its certificate whatever name the client asks for', async () => {
     const meeting = await place.meet({ servername: 'other.example' });

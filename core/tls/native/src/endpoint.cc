@@ -105,9 +105,9 @@ void Watch(int is_written, int, int content_type, const void* buffer, size_t len
   });
 }
 
-// Both verdicts leave this error behind, the good one too: it was not OpenSSL that verified. So `authorized` of node:tls
-// is false for whoever would trust it; and a client of node:tls does not make an object of the server's certificate, by
-// which a key on a curve without NIST name, also of an issuer that the server sends along, ends the process (Node 26.10).
+// Also a good verdict leaves this error behind: it was not OpenSSL that verified. So `authorized` of node:tls is false for
+// whoever would trust it; and a client of node:tls does not make an object of the server's certificate, by which a key on
+// a curve without NIST name, also of an issuer that the server sends along, ends the process (Node 26.10).
 constexpr int kNotOurs = X509_V_ERR_APPLICATION_VERIFICATION;
 
 // A server's context: the certificate is judged after the handshake, by DANE and in JavaScript. OpenSSL would follow
@@ -128,6 +128,8 @@ int JudgeServer(X509_STORE_CTX* path, void* argument) {
   if (is_good) return 1;
   // node:tls lets a client go on and asks later. Then our certificate and our name would be out already.
   if (ssl != nullptr) SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+  // The server's operator reads bad_certificate then, and knows that it is about his own.
+  X509_STORE_CTX_set_error(path, X509_V_ERR_CERT_REJECTED);
   return 0;
 }
 
