@@ -17,7 +17,7 @@ export interface ProbeFacts {
   readonly server: string | null;
   /** As 192.0.2.1:853; null when the name has no address. */
   readonly address: string | null;
-  /** Whether the server answered; with a zone, whether it gave the whole of it. */
+  /** Whether the server answered other than REFUSED; with a zone, whether it gave the whole of it. */
   readonly ok: boolean;
   readonly reason: ProbeReason;
   /** In the order of a client; the first that fails is the last. */
@@ -76,9 +76,24 @@ export function probeFacts(server: ProbedServer, result: ProbeResult): ProbeFact
 
 const longestStep = 'admitted'.length;
 
-/** The whole, for people. */
-export function probeInWords(facts: ProbeFacts, asks: string, marks: Marks, style: Style): string {
-  const who = facts.server ?? facts.address ?? 'the server';
+/**
+ * The whole, for people.
+ *
+ * @param host whom the arguments named, for a server that need prove no name and has no address
+ * @param asks whom lookups asked, and who said so; undefined if there was none
+ */
+export function probeInWords(
+  facts: ProbeFacts,
+  host: string,
+  asks: string | undefined,
+  marks: Marks,
+  style: Style,
+): string {
+  const who = facts.server ?? facts.address ?? host;
+  const ends = [
+    ...(asks === undefined ? [] : [`asked ${asks}`]),
+    ...(facts.until === null ? [] : [`the proof of the server counts until ${facts.until}`]),
+  ];
   const end = facts.reason === 'transferred' ? 'it gives us the zone' : 'it answers us';
   const lines = [
     style(['bold', facts.ok ? colours.secure : colours.bogus], `${who}: ${facts.ok ? end : facts.reason}`),
@@ -86,8 +101,7 @@ export function probeInWords(facts: ProbeFacts, asks: string, marks: Marks, styl
       const status = ok ? 'secure' : 'bogus';
       return `  ${style(colours[status], `${marks[status]} ${step.padEnd(longestStep)}`)}  ${detail}`;
     }),
-    '',
-    `asked ${asks}${facts.until === null ? '' : `; the proof of the server counts until ${facts.until}`}`,
+    ...(ends.length === 0 ? [] : ['', ends.join('; ')]),
   ];
   return lines.join('\n');
 }

@@ -70,7 +70,7 @@ export async function askTransfer(connection: DnsConnection, zone: Name): Promis
     }
     if (end.ended) stream.finish();
   }
-  const size = `${String(messages)} messages, ${String(octets)} octets`;
+  const size = `${String(messages)} message${messages === 1 ? '' : 's'}, ${String(octets)} octets`;
   const { serial, records } = end;
   const detail = `${String(records)} records, serial ${String(serial)}, in ${size}`;
   return {

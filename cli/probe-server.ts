@@ -6,17 +6,18 @@
  * first answer.
  */
 import { DnsConnection } from '../core/client/dns-connection.ts';
-import { gatherEvidence, type Evidence } from '../core/client/evidence.ts';
+import { gatherEvidence, tlsaName, type Evidence, type Gathered } from '../core/client/evidence.ts';
 import type { ClientLimits } from '../core/client/limits.ts';
 import { connectProved, type OpenedServer, type ServerDial } from '../core/client/open-server.ts';
 import { noAnswerReasons, NoAnswerError, type NoAnswerReason } from '../core/client/reasons.ts';
 import type { ServerPolicy } from '../core/client/server-policy.ts';
+import { Rcode, rcodeName } from '../core/dns/constants.ts';
 import { Name } from '../core/dns/name.ts';
 import type { LookupResult, Resolver } from '../core/resolver/resolver.ts';
 import { alpnProtocol } from '../core/tls/context.ts';
 import type { ClientCredentials, DialTls } from '../core/tls/dial-context.ts';
 import type { AskedByServer } from '../core/tls/dial.ts';
-import { findAddresses, type ProbeTarget } from './probe-target.ts';
+import { findAddresses, lookupTrouble, type ProbeTarget } from './probe-target.ts';
 import { askSoa, askTransfer, type Answered } from './probe-questions.ts';
 
 export interface ProbeQuestion {
@@ -38,9 +39,9 @@ export interface ProbeStep {
   readonly detail: string;
 }
 
-/** `answered` or `transferred`, or why not. */
+/** `answered` or `transferred`, or why not; `answered-refused`: REFUSED is no sign that we are known. */
 export type ProbeReason =
-  'answered' | 'transferred' | 'no-address' | 'no-soa' | 'no-transfer' | NoAnswerReason;
+  'answered' | 'answered-refused' | 'transferred' | 'no-address' | 'no-soa' | 'no-transfer' | NoAnswerReason;
 
 /** What was shown to the server. */
 export interface ShownToServer {
@@ -75,7 +76,9 @@ export async function probeServer(question: ProbeQuestion): Promise<ProbeResult>
 
   const gathered = await gatherEvidence(policy, target.port, resolver, nowMs);
   if (gathered.lookup !== undefined) way.found = { lookup: gathered.lookup };
-  if (gathered.evidence === undefined) return way.end('lookup', gathered.reason, gathered.detail);
+  if (gathered.evidence === undefined) {
+    return way.end('lookup', gathered.reason, notFound(gathered, policy, target.port));
+  }
   if (gathered.lookup !== undefined) {
     const applies = gathered.evidence.tlsa === undefined ? 'DANE does not apply: ' : '';
     way.pass('lookup', `${applies}${gathered.lookup.detail}`);
@@ -112,7 +115,21 @@ function failedToOpen(
   way.pass('tcp', address);
   if (reason.startsWith('server-')) return way.end('server', reason, inWords(reason, detail));
   if (reason === 'refused-by-server') return way.end('tls', reason, `the server broke it off: ${detail}`);
-  return way.end('tls', reason, inWords(reason, detail));
+  const advice = reason === 'timeout' ? '; does that port speak TLS? (DNS over TLS is 853)' : '';
+  return way.end('tls', reason, `${inWords(reason, detail)}${advice}`);
+}
+
+/** Why there is nothing by which the server could be proved, and what to do. */
+function notFound(
+  { reason, detail, lookup }: Extract<Gathered, { readonly reason: string }>,
+  { name }: ServerPolicy,
+  port: number,
+): string {
+  if (reason === 'server-no-tlsa' && name !== undefined) {
+    const owner = tlsaName(name, port).toString();
+    return `${detail}; publish ${owner}. TLSA 3 1 1 … (danced tlsa DIR --name ${owner}), or give --pin or --ca`;
+  }
+  return lookup === undefined ? detail : lookupTrouble(lookup);
 }
 
 /** From the end of the handshake on. */
@@ -134,17 +151,22 @@ async function meet(question: ProbeQuestion, way: Way, opened: Opened): Promise<
   const connection = new DnsConnection({ socket, who: 'server', limits });
   try {
     const soa = await askSoa(connection, zone ?? Name.root);
-    way.pass('admitted', 'the server takes us as a client');
+    way.pass('admitted', 'the server lets us in (as a known client or an anonymous one: it does not say)');
+    const detail = `${soa.detail}${refusalInWords(soa, asked, zone)}`;
     if (zone === undefined) {
+      if (isRefused(soa)) return way.end('soa', 'answered-refused', `of the root: ${detail}`);
       way.pass('soa', `of the root: ${soa.detail}`);
       return way.arrive('answered');
     }
     way.found = { ...way.found, ...numbersOf(soa) };
-    if (!soa.ok) return way.end('soa', 'no-soa', soa.detail);
+    if (!soa.ok) return way.end('soa', 'no-soa', detail);
     way.pass('soa', soa.detail);
     const transfer = await askTransfer(connection, zone);
     way.found = { ...way.found, ...numbersOf(transfer) };
-    if (!transfer.ok) return way.end('transfer', 'no-transfer', transfer.detail);
+    if (!transfer.ok) {
+      const why = refusalInWords(transfer, asked, zone);
+      return way.end('transfer', 'no-transfer', `${transfer.detail}${why}`);
+    }
     way.pass('transfer', transfer.detail);
     return way.arrive('transferred');
   } catch (error) {
@@ -177,7 +199,19 @@ function shownInWords({ key, name }: ShownToServer): string {
   return `${keyInWords[key]}${name === undefined ? '' : ` and the name ${name.toString()}`}`;
 }
 
-/** What a refusal means, and what to check. */
+function isRefused({ rcode }: Answered): boolean {
+  return rcode === rcodeName(Rcode.REFUSED);
+}
+
+/** What REFUSED means, and what to do; nothing for other answers. */
+function refusalInWords(answered: Answered, asked: AskedByServer, zone: Name | undefined): string {
+  if (!isRefused(answered)) return '';
+  if (!asked.certificate) return '; the server asks for no certificate, so it may go by addresses';
+  const advice = zone === undefined ? 'ask for a zone of ours with --zone, and see' : 'see';
+  return `; the server knows us and does not allow this, or we are anonymous to it: ${advice} the log of the server`;
+}
+
+/** What the end of a connection means, and what to check. */
 function whyNot(
   { reason, detail }: NoAnswerError,
   asked: AskedByServer,
@@ -193,12 +227,14 @@ function toCheck(asked: AskedByServer, credentials: ClientCredentials | undefine
   if (!asked.certificate) return 'it asks for no certificate, so it may go by addresses';
   if (credentials === undefined) return 'it asks for a certificate: give one with --identity';
   const { name, shows } = credentials;
+  // A server that asks by another number, or another version, is one that asks for no name.
+  const other = asked.name ? '' : '; it may use another --extension-type or --dialect';
   if (shows === 'raw-public-key' && !asked.name) {
-    return 'a raw public key says no name, and the server does not ask for one: show the certificate';
+    return `a raw public key says no name, and the server does not ask for one: show the certificate${other}`;
   }
   if (asked.name && name === undefined) return 'it asks for a name: give it with --name';
   const who = name?.toString() ?? 'NAME';
-  return `see that ${who} has a TLSA record about this key (danced verify ${who} --chain FILE) and is in the access list of the server`;
+  return `see that ${who} has a TLSA record about this key (danced verify ${who} --chain FILE) and is in the access list of the server${other}`;
 }
 
 function inWords(reason: NoAnswerReason, detail: string): string {

@@ -9,7 +9,7 @@ import { DnsFormatError } from '../core/dns/errors.ts';
 import { Name } from '../core/dns/name.ts';
 import { parseA, parseAaaa, parseOrNothing } from '../core/dns/rdata.ts';
 import { dnsNameFromName } from '../core/pki/dns-name.ts';
-import type { Resolver } from '../core/resolver/resolver.ts';
+import type { LookupResult, Resolver } from '../core/resolver/resolver.ts';
 
 /** An address or a name, and a port. */
 export interface ProbeTarget {
@@ -75,5 +75,14 @@ export async function findAddresses({ host }: ProbeTarget, resolver: Resolver): 
     .slice(0, mostAddresses);
   if (addresses.length > 0) return { addresses, detail: addresses.join(', ') };
   const failed = [six, four].find(({ status }) => status === 'bogus' || status === 'indeterminate');
-  return { addresses, detail: failed?.detail ?? `${name.toString()} has no address` };
+  return { addresses, detail: failed ? lookupTrouble(failed) : `${name.toString()} has no address` };
+}
+
+/** Why a lookup cannot be used; where it did not get beyond the trust anchor, that is what to look at. */
+export function lookupTrouble({ detail, verdict }: LookupResult): string {
+  const last = verdict?.steps.at(-1);
+  const isAtAnchor = last?.kind === 'anchor' && last.status !== 'secure';
+  return isAtAnchor || verdict?.reason === 'no-anchor'
+    ? `${detail}; are the trust anchors those of this resolver’s root? (--anchor)`
+    : detail;
 }

@@ -4,7 +4,8 @@
  *
  * Nothing of ours is shown, and nothing asked, before the server is proved.
  *
- * Exit codes: 0 the server answered (with --zone: gave the whole zone), 1 it did not, 2 wrong usage or configuration.
+ * Exit codes: 0 the server answered other than REFUSED (with --zone: gave the whole zone), 1 it did not, 2 wrong usage or
+ * configuration.
  */
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
 import { defaultClientLimits } from '../../core/client/limits.ts';
@@ -18,7 +19,6 @@ import { IdentityError, loadIdentity } from '../../core/tls/identity.ts';
 import {
   parseIdentityNameArgument,
   parseNameArgument,
-  parseNumberArgument,
   parseOwnerArgument,
   parseServerArgument,
 } from '../arguments.ts';
@@ -67,7 +67,7 @@ export function registerProbe(program: Command, output: Output = processOutput):
     )
     .option(
       '-c, --config <file>',
-      `identity and resolver from here (default: ${defaultConfigFile} if it is there)`,
+      `identity, resolver and dane from here; it must be a whole configuration, and --identity and --resolver do without (default: ${defaultConfigFile} if it is there)`,
     )
     .option('--identity <directory>', 'show this certificate and key, as danced keygen makes them')
     .addOption(
@@ -100,8 +100,8 @@ export function registerProbe(program: Command, output: Output = processOutput):
     .addOption(
       new Option(
         '--extension-type <number>',
-        `number of the extension (default: of the configuration, or ${String(defaultExtensionType)}, which is 0x${defaultExtensionType.toString(16)})`,
-      ).argParser(parseNumberArgument(0, 0xffff)),
+        `number of the extension, also as 0x… (default: of the configuration, or ${String(defaultExtensionType)}, which is 0x${defaultExtensionType.toString(16)})`,
+      ).argParser(parseExtensionTypeArgument),
     )
     .addOption(
       new Option(
@@ -141,7 +141,13 @@ async function probe(target: ProbeTarget, options: CommandOptions, output: Outpu
     const name = policy.dane === 'off' ? undefined : policy.name;
     const facts = probeFacts({ name, port: target.port }, result);
     const asks = means.asks.replace('(from --server)', '(from --resolver)');
-    printFacts(output, facts, options, () => probeInWords(facts, asks, marksFor(process.env), style));
+    const { host } = target;
+    const hostText = 'name' in host ? host.name.toString() : host.address;
+    // An address whose pins decide needs no lookup.
+    const asked = 'address' in host && policy.dane === 'off' ? undefined : asks;
+    printFacts(output, facts, options, () =>
+      probeInWords(facts, hostText, asked, marksFor(process.env), style),
+    );
     process.exitCode = result.ok ? exitCode.done : exitCode.no;
   } catch (error) {
     // A number that OpenSSL has itself, a name that is too long, a Node without the addon.
@@ -204,4 +210,12 @@ function parsePinArgument(text: string, before: readonly Buffer[] = []): Buffer[
     if (!(error instanceof RangeError)) throw error;
     throw new InvalidArgumentError(`It ${error.message}.`);
   }
+}
+
+function parseExtensionTypeArgument(text: string): number {
+  const value = /^(?:0x[\da-f]{1,4}|\d{1,5})$/i.test(text) ? Number(text) : 0;
+  if (value < 1 || value > 0xffff) {
+    throw new InvalidArgumentError('A whole number from 1 to 65535 would be right, also as 0xff5b.');
+  }
+  return value;
 }

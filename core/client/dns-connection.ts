@@ -32,7 +32,7 @@ export interface DnsConnectionOptions {
   /** The server, as errors call it. */
   readonly who: string;
   readonly limits: ConnectionLimits;
-  /** Called when the server has answered for the first time: it takes us as a client. */
+  /** Called when the server has answered for the first time: it lets us in. */
   readonly onAnswered?: () => void;
   /** Called once, when it is closed. */
   readonly onClosed?: (why: NoAnswerError) => void;

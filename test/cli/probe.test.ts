@@ -5,13 +5,17 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { registerProbe } from '../../cli/commands/probe.ts';
 import type { ProbeFacts } from '../../cli/probe-facts.ts';
+import { probeServer } from '../../cli/probe-server.ts';
+import { defaultClientLimits } from '../../core/client/limits.ts';
 import { RrType } from '../../core/dns/constants.ts';
 import { encodeA } from '../../core/dns/rdata.ts';
 import type { IssuedIdentity } from '../../core/pki/issue.ts';
+import { defaultExtensionType } from '../../core/tls/client-id.ts';
 import { makeIdentity, TestGate, tlsaRdata } from '../support/gate.ts';
 import { runCommand, type CommandRun } from '../support/run-command.ts';
 
@@ -66,6 +70,10 @@ describe('danced probe', () => {
     const { exitCode, stdout, stderr } = await probe(...args, ...common, '--json');
     expect(stderr).to.equal('');
     return { exitCode, ...(JSON.parse(stdout) as ProbeFacts) };
+  }
+
+  function pinOf({ subjectPublicKeyInfo }: IssuedIdentity): string {
+    return createHash('sha256').update(subjectPublicKeyInfo).digest('base64');
   }
 
   function at(name = host): string {
@@ -132,10 +140,84 @@ describe('danced probe', () => {
     expect(result).to.include({ reason: 'transferred', shown: 'raw-public-key', name: client });
   });
 
-  it('asks for no zone, and then any answer is one', async () => {
+  it('asks for no zone, and then any answer is one but REFUSED', async () => {
     const result = await facts(at(), '--identity', identity);
-    expect(result).to.include({ exitCode: 0, reason: 'answered', serial: null, records: null });
-    expect(result.steps.at(-1)!.detail).to.contain('REFUSED');
+    expect(result).to.include({ exitCode: 1, ok: false, reason: 'answered-refused', serial: null });
+    expect(stepsOf(result).slice(-2)).to.deep.equal(['admitted', 'no soa']);
+    expect(result.steps.at(-2)!.detail).to.contain('as a known client or an anonymous one');
+    expect(result.steps.at(-1)!.detail).to.match(/^of the root: REFUSED.*anonymous.*--zone.*the log/);
+
+    const { certificatePem: cert, privateKeyPem: key } = gate.identity;
+    const server = tls.createServer({ cert, key }, (socket) => {
+      // The query as its own answer: two octets of length, the identifier, then the bit QR.
+      socket.on('data', (query: Buffer) => {
+        query[4]! |= 0x80;
+        socket.end(query);
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const other = await facts(`127.0.0.1:${String(port)}`, '--pin', pinOf(gate.identity));
+    server.close();
+    expect(other).to.include({ exitCode: 0, reason: 'answered', alpn: null, records: null });
+    expect(other.steps.find(({ step }) => step === 'tls')!.detail).to.contain('no ALPN');
+  });
+
+  it('does not take an answer to an anonymous client for one to us', async () => {
+    const open = await TestGate.start({
+      clients: { [client]: ['example.com'] },
+      listener: { 'on-failure': 'anonymous' },
+    });
+    try {
+      const pin = ['--pin', pinOf(open.identity)];
+      const address = `127.0.0.1:${String(open.endpoint.port)}`;
+      const result = await facts(address, ...pin, '--identity', stranger, '--zone', 'example.com');
+      expect(result).to.include({ exitCode: 1, reason: 'no-soa' });
+      expect(result.steps.at(-1)!.detail).to.match(/^REFUSED.*; the server knows us .* or we are anonymous/);
+    } finally {
+      await open.close();
+    }
+  });
+
+  it('asks whether the server has another extension, where it asks for no name', async () => {
+    const result = await facts(at(), '--identity', stranger, '--extension-type', '0xff5c');
+    expect(result).to.include({ asksForCertificate: true, asksForName: false, reason: 'refused-by-server' });
+    expect(result.steps.at(-1)!.detail).to.contain('it may use another --extension-type or --dialect');
+    const named = await facts(at(), '--identity', stranger);
+    expect(named.steps.at(-1)!.detail).not.to.contain('--extension-type');
+  });
+
+  it('says what to look at where the trust anchor is another one', async () => {
+    const wrong = file('wrong.key', `. DS 1 13 2 ${'00'.repeat(32)}\n`);
+    const resolver = common.slice(0, 2);
+    for (const args of [[at()], [`127.0.0.1:${String(gate.endpoint.port)}`, '--server-name', host]]) {
+      const { exitCode, stdout } = await probe(...args, ...resolver, '--anchor', wrong);
+      expect(exitCode).to.equal(1);
+      expect(stdout).to.contain('(--anchor)');
+    }
+  });
+
+  it('asks whether it is TLS where nothing comes', async () => {
+    const silent = net.createServer().listen(0, '127.0.0.1');
+    const sockets: net.Socket[] = [];
+    silent.on('connection', (socket) => sockets.push(socket));
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const result = await probeServer({
+      target: { host: { address: '127.0.0.1' }, port },
+      policy: { name: undefined, dane: 'off', pins: [Buffer.alloc(32)] },
+      credentials: undefined,
+      tls: { dialect: 'draft-13', extensionType: defaultExtensionType, recordPadding: 0 },
+      zone: undefined,
+      resolver: { lookup: () => Promise.reject(new Error('nothing is to be looked up')) },
+      limits: { ...defaultClientLimits, 'connect-time': 100 },
+      nowMs: Date.now,
+    });
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+    expect(result.reason).to.equal('timeout');
+    expect(result.steps.at(-1)).to.include({ step: 'tls', ok: false });
+    expect(result.steps.at(-1)!.detail).to.contain('does that port speak TLS?');
   });
 
   it('says that the server refused us, and what to check', async () => {
@@ -177,6 +259,10 @@ describe('danced probe', () => {
     };
     const steps = ['address', 'no lookup'];
     expect(await reasonFor('nothing.example')).to.deep.equal(['server-no-tlsa', steps]);
+    const nothing = await facts(address, '--server-name', 'nothing.example');
+    expect(nothing.steps.at(-1)!.detail).to.contain(
+      `publish ${tlsaOwner('nothing.example')}. TLSA 3 1 1 … (danced tlsa DIR --name ${tlsaOwner('nothing.example')})`,
+    );
     expect(await reasonFor('unsigned.example')).to.deep.equal(['server-insecure', steps]);
     expect(await reasonFor('stranger.example')).to.deep.equal(['server-bogus', steps]);
   });
@@ -189,7 +275,8 @@ describe('danced probe', () => {
     expect(wrong.reason).to.equal('server-name-mismatch');
     gate.lab.withdrawTlsa(tlsaOwner(host));
     try {
-      const right = await facts(address, '--server-name', host, '--ca', ca, '--identity', identity);
+      const known = ['--identity', identity, '--zone', 'example.com'];
+      const right = await facts(address, '--server-name', host, '--ca', ca, ...known);
       expect(right).to.include({ exitCode: 0, proof: 'PKIX' });
     } finally {
       gate.lab.publishTlsa(tlsaOwner(host), [tlsaRdata(gate.identity)]);
@@ -197,18 +284,24 @@ describe('danced probe', () => {
   });
 
   it('takes a pin, of which the DNS need not know [RFC7858-4.2]', async () => {
-    const pin = createHash('sha256').update(gate.identity.subjectPublicKeyInfo).digest('base64');
+    const pin = pinOf(gate.identity);
     const other = createHash('sha256').update('other').digest('base64');
     const address = `127.0.0.1:${String(gate.endpoint.port)}`;
     const queries = gate.lab.resolver.queries.length;
-    const right = await facts(address, '--pin', other, '--pin', pin, '--identity', identity);
+    const known = ['--identity', identity, '--zone', 'example.com'];
+    const right = await facts(address, '--pin', other, '--pin', pin, ...known);
     expect(right).to.include({ exitCode: 0, server: null, proof: 'pin', until: null, lookup: null });
     expect(await facts(address, '--pin', other)).to.include({ reason: 'server-pin-mismatch' });
     expect(
       gate.lab.resolver.queries.slice(queries).filter(({ name }) => String(name).includes('_tcp')),
     ).to.deep.equal([]);
-    const named = await facts(at(), '--pin', pin, '--identity', identity);
+    const named = await facts(at(), '--pin', pin, ...known);
     expect(named, 'the name is said, not proved').to.include({ exitCode: 0, server: null, proof: 'pin' });
+    const inWords = async (target: string): Promise<string> =>
+      (await probe(target, ...common, '--pin', other)).stdout;
+    expect(await inWords(address), 'nothing was looked up').not.to.contain('asked ');
+    expect(await inWords(at())).to.contain('(from --resolver)');
+    expect(await inWords('nowhere.example')).to.match(/^nowhere\.example: no-address/);
     const both = await facts(address, '--server-name', host, '--pin', other);
     expect(both, 'a name and a pin: both count [RFC8310-6.4]').to.include({ reason: 'server-pin-mismatch' });
   });
@@ -256,6 +349,10 @@ describe('danced probe', () => {
       [[at(), ...common, '--identity', join(folder, 'none')], /no such file/],
       [[at(), ...common, '--dialect', 'draft-12'], /draft-13, draft-09/],
       [[at(), ...common, '--identity', identity, '--extension-type', '43'], /extension 43/],
+      [[at(), ...common, '--identity', identity, '--extension-type', '0x2b'], /extension 43/],
+      [[at(), ...common, '--extension-type', '0'], /from 1 to 65535/],
+      [[at(), ...common, '--extension-type', '0x'], /from 1 to 65535/],
+      [[at(), ...common, '--extension-type', '65536'], /from 1 to 65535/],
       [[at(), ...common, '--identity', identity, '--name', `${'a.'.repeat(20)}${'\\000'.repeat(60)}`], /255/],
     ];
     for (const [args, words] of cases) {
