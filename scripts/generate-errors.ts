@@ -224,7 +224,8 @@ whatever the reason, one that asks for too much gets a response code, and the re
 ## Not identified
 
 Line \`connection refused\`, field \`reason\`; metric \`danced_connections_total\`, label \`outcome\`. Where \`on-failure\` is
-\`anonymous\` the line is \`client is anonymous\`, the field the same, and the connection goes on without identity.
+\`anonymous\` the line is \`client is anonymous\`, the field the same, and the connection goes on without identity; for
+clients that showed nothing to be looked up or judged it is at level debug, as their \`connection\` line is.
 
 ${table(['reason', 'meaning', 'what to do'], identity)}
 

@@ -19,6 +19,8 @@ import type { PeerCredentials } from '../dane/types.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { ClientCredentials } from '../tls/dial-context.ts';
 import { checkOptions, commonKeys, OptionsError, type CommonOptions } from './options.ts';
+import { TlsAddonMissing } from '../tls/context.ts';
+import { nativeTls } from '../tls/native/native.ts';
 import { checkExtensionType, openParts, type CommonParts } from './parts.ts';
 
 export interface ConnectorOptions extends CommonOptions {
@@ -95,6 +97,7 @@ export class Connector {
         { path: ['identity'], wrong: 'missing, and a name is proved by a key', right },
       ]);
     }
+    if (nativeTls === undefined) throw new TlsAddonMissing('dialling a server, which must be proved first,');
     checkExtensionType(options.extensionType);
     this.#parts = openParts(options, new Metrics());
   }

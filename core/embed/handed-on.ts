@@ -8,11 +8,12 @@
 import type { ClaimSource } from '../dane/claims.ts';
 import type { ClientIdentity } from '../dane/identity.ts';
 import { noIdentityReasons, type NoIdentityReason, type PeerCredentials } from '../dane/types.ts';
-import { checkSubjectPublicKeyInfo, dnsNames, subjectPublicKeyInfo } from '../pki/certificate.ts';
+import { checkSubjectPublicKeyInfo } from '../pki/certificate.ts';
 import { CertificateFormatError } from '../pki/errors.ts';
 import { identify, type ProofMeans } from '../server/identify.ts';
 import type { ConnectionLimits } from '../server/limits.ts';
 import { Places } from '../server/places.ts';
+import { readCertificate } from '../tls/shown-credentials.ts';
 
 /**
  * What was handed on. A name that is given is the only one that is tried, as the name in the extension dane_clientid is;
@@ -73,13 +74,8 @@ function credentialsOf(handed: HandedOn): PeerCredentials {
     return { subjectPublicKeyInfo: handed.publicKey, dnsNames: [], chain: [] };
   }
   const { certificate, chain = [] } = handed;
-  return {
-    certificate,
-    subjectPublicKeyInfo: subjectPublicKeyInfo(certificate),
-    dnsNames: dnsNames(certificate).names,
-    // How much of it is looked at, core/dane bounds.
-    chain,
-  };
+  // How much of the chain is looked at, core/dane bounds.
+  return { ...readCertificate(certificate), chain };
 }
 
 export class Prover {
@@ -108,7 +104,8 @@ export class Prover {
     const abort = new AbortController();
     const { promise: late, resolve } = Promise.withResolvers<NotProved>();
     const timer = setTimeout(() => {
-      abort.abort();
+      // Given a reason, it does not make an error with a stack.
+      abort.abort('handshake-time');
       resolve(notProved('timeout'));
     }, this.#limits['handshake-time']);
     const working = work(abort.signal);

@@ -4,9 +4,8 @@ import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { Resolver } from '../resolver/resolver.ts';
-import { certificatesOnly, ExtensionTypeTaken, gateContext } from '../tls/context.ts';
+import { certificatesOnly, ExtensionTypeTaken, gateContext, takesExtensionType } from '../tls/context.ts';
 import { defaultExtensionType } from '../tls/client-id.ts';
-import { dialContext } from '../tls/dial-context.ts';
 import { loadIdentity, type LoadedIdentity } from '../tls/identity.ts';
 import { checkResolver, isResolver, OptionsError, type CommonOptions } from './options.ts';
 import { programLog } from './program-log.ts';
@@ -63,17 +62,12 @@ export function openParts(options: CommonOptions, metrics: Metrics): CommonParts
  * Tries the number of the extension on a context that nobody uses, so that it is refused at once and not when somebody connects.
  *
  * @throws OptionsError when the TLS library has an extension of that number itself
- * @throws TlsAddonMissing without the addon
  */
 export function checkExtensionType(extensionType = defaultExtensionType): void {
-  const tls = { dialect: 'draft-13', extensionType, recordPadding: 0 } as const;
-  try {
-    dialContext({ tls, takesRawPublicKey: false, verify: () => false });
-  } catch (error) {
-    if (!(error instanceof ExtensionTypeTaken)) throw error;
-    const right = `leave it out, for ${String(defaultExtensionType)}, or take another; the same at both ends`;
-    throw new OptionsError([{ path: ['extensionType'], wrong: error.message, right }]);
-  }
+  if (takesExtensionType(extensionType)) return;
+  const wrong = new ExtensionTypeTaken(extensionType).message;
+  const right = `leave it out, for ${String(defaultExtensionType)}, or take another; the same at both ends`;
+  throw new OptionsError([{ path: ['extensionType'], wrong, right }]);
 }
 
 function isGiven(wanted: CommonOptions['resolver']): wanted is Resolver {

@@ -27,6 +27,18 @@ export interface ConnectionEnvironment extends Pick<ArrivalMeans, 'context' | 't
   readonly log: Log;
 }
 
+const becomesAnonymous = 'client is anonymous';
+
+/**
+ * Why a client is anonymous that showed nothing which had to be looked up or judged. Nothing bounds how many come so, where
+ * anonymous clients are let in: they are counted, at no charge to their address, and their lines are for debugging.
+ */
+export const showsNothing: ReadonlySet<RefusalReason> = new Set([
+  'no-certificate',
+  'no-claim',
+  'not-admitted',
+]);
+
 /** What a connection tells and asks its gate on its way. */
 export interface ConnectionEvents {
   /** It has arrived and nothing is looked up for it: the handshake place is given back. */
@@ -116,9 +128,9 @@ export class Connection {
   async #serve(arrival: Exclude<Arrival, { outcome: 'refused' }>): Promise<ConnectionOutcome> {
     if (arrival.outcome === 'identified') return this.#serveIdentified(arrival.socket, arrival.identified);
     const { reason } = arrival.whyNot;
-    this.#logNo('client is anonymous', arrival.whyNot);
+    this.#logNo(becomesAnonymous, arrival.whyNot);
     const served = this.#begin(arrival.socket, () => undefined);
-    await this.#end(served, () => ({ anonymous: reason }));
+    await this.#end(served, () => ({ anonymous: reason }), showsNothing.has(reason) ? 'debug' : 'info');
     return { ...octetsOf(served), isAnonymous: true };
   }
 
@@ -175,10 +187,14 @@ export class Connection {
     return served;
   }
 
-  async #end(served: ServedConnection, who: () => Readonly<Record<string, unknown>>): Promise<void> {
+  async #end(
+    served: ServedConnection,
+    who: () => Readonly<Record<string, unknown>>,
+    level: 'info' | 'debug' = 'info',
+  ): Promise<void> {
     const ended = await served.ended;
     await served.quiet();
-    this.#environment.log.info('connection', {
+    this.#environment.log[level]('connection', {
       connection: this.#id,
       remote: this.#remote,
       ...who(),
@@ -195,7 +211,8 @@ export class Connection {
     const why = reason in noIdentityReasons ? noIdentityReasons[reason as NoIdentityReason] : undefined;
     // An outage of the resolver refuses everybody: that is ours to mend.
     const level = reason === 'lookup-failed' ? 'warn' : 'info';
-    this.#environment.log[level](event, {
+    const isOfAnybody = event === becomesAnonymous && showsNothing.has(reason);
+    this.#environment.log[isOfAnybody ? 'debug' : level](event, {
       connection: this.#id,
       remote: this.#remote,
       reason,

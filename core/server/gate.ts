@@ -7,7 +7,12 @@ import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Gate, ListenerTls } from '../plugin/contract.ts';
 import type { RefusalReason } from './arrival.ts';
-import { Connection, type ConnectionEnvironment, type ConnectionOutcome } from './connection.ts';
+import {
+  Connection,
+  showsNothing,
+  type ConnectionEnvironment,
+  type ConnectionOutcome,
+} from './connection.ts';
 import { FailureBudget } from './failure-budget.ts';
 import type { ConnectionLimits } from './limits.ts';
 import { ListenerTlsState, type ListenerTlsMeans } from './listener-tls.ts';
@@ -36,9 +41,6 @@ const notTheClientsFault: ReadonlySet<RefusalReason> = new Set([
   'gate-closing',
   'internal-error',
 ]);
-
-/** Anonymous clients that showed nothing which had to be looked up or judged. */
-const askedForNothing: ReadonlySet<RefusalReason> = new Set(['no-certificate', 'no-claim', 'not-admitted']);
 
 /** Connections that the kernel holds for us between SYN and accept. */
 const backlog = 511;
@@ -185,7 +187,7 @@ export class GateServer implements Gate {
   }
 
   #charge(key: string, reason: RefusalReason, isServed: boolean): void {
-    if (notTheClientsFault.has(reason) || (isServed && askedForNothing.has(reason))) return;
+    if (notTheClientsFault.has(reason) || (isServed && showsNothing.has(reason))) return;
     this.#failures.charge(key, this.#limits['failures-per-address'], this.#options.proof.nowMs());
   }
 

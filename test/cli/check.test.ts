@@ -335,15 +335,14 @@ ${given.more ?? ''}`;
       ]);
     });
 
-    it('that only root may have', async function () {
-      // Containers often let everybody have every port.
-      if (Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) <= 1) this.skip();
+    it('that only root may have, where the system has such ports', async function () {
       this.timeout(30_000);
       await write({ listen: '127.0.0.1:1' });
       const { stdout } = checkAsNobody(folder);
-      expect(stdout).to.match(
-        /danced\.yaml:7:14: plugins\[0\]\.listen\[0\]: this user may not listen on 127\.0\.0\.1:1;/,
-      );
+      // Containers often let everybody have every port.
+      const firstOfAll = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+      const words = 'danced.yaml:7:14: plugins[0].listen[0]: this user may not listen on 127.0.0.1:1;';
+      expect(stdout.includes(words), stdout).to.equal(firstOfAll > 1);
     });
   });
 

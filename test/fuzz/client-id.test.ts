@@ -8,7 +8,6 @@ import net from 'node:net';
 import { expect } from 'chai';
 import { gateContext } from '../../core/tls/context.ts';
 import { handshake, type Handshake } from '../../core/tls/handshake.ts';
-import { nativeTls } from '../../core/tls/native/native.ts';
 import { snapshotPeer } from '../../core/tls/peer-snapshot.ts';
 import { everyAbility } from '../support/gate-tls.ts';
 import { comesAbout, theAddon } from '../support/native-bed.ts';
@@ -29,8 +28,8 @@ describe(`a gate and what clients say of their name (seed ${fuzzSeed})`, functio
   let port: number;
   let taken: ((raw: net.Socket) => void) | undefined;
 
-  before(async function () {
-    if (nativeTls === undefined) return this.skip();
+  before(async () => {
+    theAddon();
     server = net.createServer({ noDelay: true }, (raw) => taken?.(raw));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

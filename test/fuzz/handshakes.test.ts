@@ -10,8 +10,7 @@ import type { Readable, Writable } from 'node:stream';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { nativeTls } from '../../core/tls/native/native.ts';
-import { clientContext, nameBody } from '../support/native-bed.ts';
+import { clientContext, nameBody, theAddon } from '../support/native-bed.ts';
 import { certificateOf, shows } from '../support/native-shows.ts';
 
 const handshakes = Number(process.env['DANCED_HANDSHAKES'] ?? 3_000);
@@ -32,8 +31,8 @@ describe(`a server and ${handshakes} handshakes`, function () {
   this.timeout(60_000 + handshakes * 50);
   let server: HandshakeServer | undefined;
 
-  before(async function () {
-    if (nativeTls === undefined) return this.skip();
+  before(async () => {
+    theAddon();
     server = await HandshakeServer.start();
   });
 

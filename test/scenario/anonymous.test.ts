@@ -76,6 +76,14 @@ describe('anonymous clients', () => {
     }
   });
 
+  it('fill no log by showing nothing, however often they come', async () => {
+    await start({});
+    await visit(gate.endpoint, {});
+    await gate.idle();
+    const ofIt = gate.log.lines.filter(({ event }) => /^(client is anonymous|connection)$/.test(event));
+    expect(ofIt.map(({ level }) => level)).to.deep.equal(['debug', 'debug']);
+  });
+
   it('fill no log by asking for what they may not have', async () => {
     await start({});
     expect((await visit(gate.endpoint, {}, 'other.example')).reply?.header.rcode).to.equal(5);

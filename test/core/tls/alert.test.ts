@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import type tls from 'node:tls';
 import { alertDescriptions, closeWithAlert } from '../../../core/tls/alert.ts';
 import { gateContext } from '../../../core/tls/context.ts';
-import { nativeTls } from '../../../core/tls/native/native.ts';
 import { snapshotPeer } from '../../../core/tls/peer-snapshot.ts';
 import { keyOf } from '../../support/gate-bed.ts';
 import { everyAbility } from '../../support/gate-tls.ts';
 import { asLoaded, issueTestIdentity } from '../../support/test-identity.ts';
 import { TlsMeetingPlace, type Meeting } from '../../support/tls-meeting.ts';
+import { theAddon } from '../../support/native-bed.ts';
 
 const { handshakeFailure } = alertDescriptions;
 /** Far more than the time that a client gets for closing. */
@@ -18,8 +18,8 @@ describe('closeWithAlert', function () {
   let place: TlsMeetingPlace | undefined;
   let credentials: tls.ConnectionOptions;
 
-  before(async function () {
-    if (nativeTls === undefined) return this.skip();
+  before(async () => {
+    theAddon();
     place = await TlsMeetingPlace.open(
       gateContext(asLoaded(await issueTestIdentity('gate.example')), everyAbility),
     );

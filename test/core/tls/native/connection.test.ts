@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { nativeTls } from '../../../../core/tls/native/native.ts';
 import {
   clientContext,
   comesAbout,
@@ -21,8 +20,8 @@ const handshakeFailure = 40;
 const noneKept = (): boolean => theAddon().connectionsKept() === 0;
 
 describe('a connection that the addon watches', function () {
-  before(function () {
-    if (nativeTls === undefined) this.skip();
+  before(() => {
+    theAddon();
   });
 
   let bed: NativeBed;

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import tls from 'node:tls';
-import { nativeTls, tlsFeatures, type ContextOptions } from '../../../../core/tls/native/native.ts';
+import { tlsFeatures, type ContextOptions } from '../../../../core/tls/native/native.ts';
 import { theAddon } from '../../../support/native-bed.ts';
 
 describe('setUpContext of the addon', function () {
-  before(function () {
-    if (nativeTls === undefined) this.skip();
+  before(() => {
+    theAddon();
   });
 
   const sound: ContextOptions = { isServer: true, largestCertificateMessage: 1000 };
@@ -109,8 +109,8 @@ describe('setUpContext of the addon', function () {
 });
 
 describe('the other functions of the addon', function () {
-  before(function () {
-    if (nativeTls === undefined) this.skip();
+  before(() => {
+    theAddon();
   });
 
   it('know no handshake by anything but its Finished message', () => {

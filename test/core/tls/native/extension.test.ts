@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { nativeTls } from '../../../../core/tls/native/native.ts';
-import { clientContext, nameBody, NativeBed, serverContext } from '../../../support/native-bed.ts';
+import { clientContext, nameBody, NativeBed, serverContext, theAddon } from '../../../support/native-bed.ts';
 import { certificateOf, shows } from '../../../support/native-shows.ts';
 
 const name = nameBody('_xfr.ns2.example');
@@ -11,8 +10,8 @@ const tls13 = { minVersion: 'TLSv1.3' } as const;
 const tls12 = { maxVersion: 'TLSv1.2' } as const;
 
 describe('the extension dane_clientid by the addon', function () {
-  before(function () {
-    if (nativeTls === undefined) this.skip();
+  before(() => {
+    theAddon();
   });
 
   let bed: NativeBed;

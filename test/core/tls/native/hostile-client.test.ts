@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { defaultExtensionType } from '../../../../core/tls/client-id.ts';
-import { nativeTls } from '../../../../core/tls/native/native.ts';
-import { nameBody, NativeBed, serverContext, type End } from '../../../support/native-bed.ts';
+import { nameBody, NativeBed, serverContext, type End, theAddon } from '../../../support/native-bed.ts';
 import { certificateOf } from '../../../support/native-shows.ts';
 import type { Extension } from '../../../support/scripted-tls/octets.ts';
 import { scriptedVerdict, type ClientScript } from '../../../support/scripted-tls/scripted-client.ts';
@@ -13,8 +12,8 @@ const certificateVerify = { key: key.privateKey };
 const either = Buffer.from([2, 0]);
 
 describe('dane_clientid from a client that breaks the rules', function () {
-  before(function () {
-    if (nativeTls === undefined) this.skip();
+  before(() => {
+    theAddon();
   });
 
   let bed: NativeBed;

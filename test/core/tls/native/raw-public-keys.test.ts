@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import type tls from 'node:tls';
 import { parseCertificateMessage } from '../../../../core/tls/certificate-message.ts';
-import { nativeTls, type ContextOptions } from '../../../../core/tls/native/native.ts';
+import { type ContextOptions } from '../../../../core/tls/native/native.ts';
 import type { KeyKind } from '../../../support/certificate-factory.ts';
-import { clientContext, nameBody, NativeBed, serverContext } from '../../../support/native-bed.ts';
+import { clientContext, nameBody, NativeBed, serverContext, theAddon } from '../../../support/native-bed.ts';
 import { certificateOf, shows } from '../../../support/native-shows.ts';
 
 const name = nameBody('_xfr.ns2.example');
@@ -14,8 +14,8 @@ const rawOnly = Buffer.from([rawKey]);
 const kinds: readonly KeyKind[] = ['p256', 'p384', 'ed25519', 'rsa2048'];
 
 describe('raw public keys by the addon', function () {
-  before(function () {
-    if (nativeTls === undefined) this.skip();
+  before(() => {
+    theAddon();
   });
 
   let bed: NativeBed;

@@ -11,7 +11,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { nativeTls } from '../../../../core/tls/native/native.ts';
+import { theAddon } from '../../../support/native-bed.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const rounds = 3;
@@ -21,7 +21,9 @@ describe('the addon under AddressSanitizer', function () {
   let workbench: string;
 
   before(function () {
-    if (nativeTls === undefined || process.platform !== 'linux') this.skip();
+    theAddon();
+    // Where LD_PRELOAD puts a sanitizer before Node.
+    if (process.platform !== 'linux') this.skip();
     // A package beside this one, with the same sources and another build: an addon is found in its package.
     workbench = mkdtempSync(join(tmpdir(), 'danced-sanitizer-'));
     for (const part of ['package.json', 'core', 'test/support']) {

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { generateKeyPairSync } from 'node:crypto';
-import { nativeTls } from '../../../../core/tls/native/native.ts';
 import { authority, endEntity, sharedKey, type TestKey } from '../../../support/certificate-factory.ts';
 import {
   clientContext,
@@ -8,6 +7,7 @@ import {
   nameBody,
   NativeBed,
   serverContext,
+  theAddon,
 } from '../../../support/native-bed.ts';
 import { certificateOf, shows } from '../../../support/native-shows.ts';
 
@@ -15,8 +15,8 @@ const name = nameBody('_xfr.ns2.example');
 const ours = shows(certificateOf('p256', 'client'));
 
 describe('the verdict on a peer by the addon', function () {
-  before(function () {
-    if (nativeTls === undefined) this.skip();
+  before(() => {
+    theAddon();
   });
 
   let bed: NativeBed;
