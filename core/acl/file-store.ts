@@ -11,10 +11,17 @@ import { dirname } from 'node:path';
 import { ConfigError, formatProblem, maxPrintedProblems } from '../config/errors.ts';
 import type { ClientIdentity } from '../dane/identity.ts';
 import type { Name } from '../dns/name.ts';
-import { decideAnonymousBy, decideBy, type AccessControl } from './access-control.ts';
+import {
+  admissionBy,
+  decideAnonymousBy,
+  decideBy,
+  everythingChanged,
+  type AccessControl,
+  type AccessListener,
+} from './access-control.ts';
 import type { AccessList } from './access-list.ts';
 import { loadAccessList } from './list-file.ts';
-import type { AccessRequest, Decision } from './model.ts';
+import type { AccessRequest, Admission, Decision } from './model.ts';
 
 /** Where the store reports reloads; core/observe has it. */
 export interface AccessLog {
@@ -25,6 +32,8 @@ export interface AccessLog {
 
 export interface FileAccessStoreOptions {
   readonly log: AccessLog;
+  /** Milliseconds since the epoch. */
+  readonly nowMs?: () => number;
   /** Called after every reload, whatever started it. */
   readonly onReload?: (result: ReloadResult) => void;
 }
@@ -38,6 +47,8 @@ const settleMs = 100;
 export class FileAccessStore implements AccessControl {
   readonly #file: string;
   readonly #options: FileAccessStoreOptions;
+  readonly #nowMs: () => number;
+  readonly #listeners = new Set<AccessListener>();
   #list: AccessList;
   /** What stat said before the last reading, good or bad: a change shows as a difference. */
   #stamp: string;
@@ -47,6 +58,7 @@ export class FileAccessStore implements AccessControl {
   private constructor(file: string, options: FileAccessStoreOptions) {
     this.#file = file;
     this.#options = options;
+    this.#nowMs = options.nowMs ?? Date.now;
     this.#stamp = stampOf(file);
     this.#list = loadAccessList(file);
   }
@@ -66,27 +78,38 @@ export class FileAccessStore implements AccessControl {
     return this.#list.exactNames();
   }
 
-  admits(name: Name): Promise<boolean> {
-    return Promise.resolve(this.#list.entryFor(name) !== undefined);
+  admit(name: Name): Promise<Admission> {
+    return Promise.resolve(admissionBy(this.#list.entryFor(name)));
   }
 
   decide(identity: ClientIdentity, request: AccessRequest): Promise<Decision> {
     // In the executor, so that a forged identity is a rejection like any other failure of a store.
     return new Promise((resolve) => {
-      resolve(decideBy(this.#list, identity, request));
+      resolve(decideBy(this.#list, identity, request, this.#nowMs()));
     });
   }
 
   decideAnonymous(request: AccessRequest): Promise<Decision> {
-    return Promise.resolve(decideAnonymousBy(this.#list, request));
+    const { anonymous, roles } = this.#list;
+    return Promise.resolve(decideAnonymousBy(anonymous, roles, request, this.#nowMs()));
+  }
+
+  onChange(listener: AccessListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
   }
 
   /** Reads the file again. Broken: the old rules stay, and every problem is logged with its place. */
   reload(): ReloadResult {
     const result = this.#read();
-    if (result.ok)
+    if (result.ok) {
       this.#options.log.info('access list loaded', { file: this.#file, clients: result.clients });
-    else this.#logProblems(result.error);
+      for (const listener of this.#listeners) listener(everythingChanged);
+    } else {
+      this.#logProblems(result.error);
+    }
     this.#options.onReload?.(result);
     return result;
   }

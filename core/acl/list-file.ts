@@ -2,11 +2,13 @@
  * The access list as a file, version 1:
  *
  *     version: 1
+ *     roles:
+ *       secondary: { allow: [{ action: transfer, zones: [example.com] }] }
  *     anonymous: { allow: [] }
  *     clients:
- *       _xfr.ns2.partner.example: { roles: [secondary], allow: [{ action: transfer, zones: [example.com] }] }
+ *       _xfr.ns2.partner.example: { roles: [secondary] }
  *
- * `anonymous` may be left out. It is for clients without identity, where a listener serves them.
+ * `roles` and `anonymous` may be left out. `anonymous` is for clients without identity, where a listener serves them.
  *
  * Limitations: a file of another form (the map in brackets, other keys after it) is read as one document, whose size
  * is bounded more tightly (configBounds).
@@ -22,7 +24,7 @@ import { mismatch } from '../config/words.ts';
 import { AccessList } from './access-list.ts';
 import type { AccessRights } from './model.ts';
 import { presentClientPattern, readClientPattern } from './patterns.ts';
-import { rightsSchema } from './schema.ts';
+import { readWord, rightsSchema, roleSchema } from './schema.ts';
 
 /** Reads an access list from a file. Throws ConfigError. */
 export function loadAccessList(file: string): AccessList {
@@ -77,6 +79,8 @@ const tooLong = {
 
 const headSchema = z.strictObject({
   version: z.unknown().optional(),
+  // Role by role, so that each problem has its place.
+  roles: z.unknown().optional(),
   anonymous: rightsSchema.optional(),
   clients: z.unknown().optional(),
 });
@@ -117,6 +121,7 @@ class ListReader {
     const checked = document.checkPart(headSchema, document.value, []);
     if (checked.ok) this.#list.anonymous = checked.value.anonymous;
     else this.problems.push(...checked.problems);
+    this.#readRoles(document);
     const clients = isMap(document.value) ? document.value['clients'] : undefined;
     if (isSplit || isMap(clients)) return;
     const wrong = mismatch(clients, 'a map');
@@ -127,6 +132,38 @@ class ListReader {
         'write "clients:" and the clients below it, or clients: {} for nobody',
       ),
     );
+  }
+
+  #readRoles(document: YamlDocument): void {
+    const roles = isMap(document.value) ? document.value['roles'] : undefined;
+    if (roles === undefined) return;
+    if (!isMap(roles)) {
+      this.problems.push(document.problem(['roles'], mismatch(roles, 'a map'), noRoles));
+      return;
+    }
+    const words = Object.keys(roles);
+    if (words.length > configBounds.roles) {
+      const wrong = `more than ${String(configBounds.roles)} roles`;
+      this.problems.push(document.problem(['roles'], wrong, 'give clients rules of their own'));
+      return;
+    }
+    for (const word of words) this.#readRole(document, word, roles[word]);
+  }
+
+  #readRole(document: YamlDocument, word: string, value: unknown): void {
+    const path = ['roles', word];
+    try {
+      readWord(word);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.problems.push(
+        document.keyProblem(path, `${quote(word)} ${error.message}`, 'for example: secondary'),
+      );
+      return;
+    }
+    const checked = document.checkPart(roleSchema(word), value, path);
+    if (checked.ok) this.#list.defineRole(word, checked.value);
+    else this.problems.push(...document.withoutKnown(checked.problems));
   }
 
   /** Reads one entry of a split file. Throws ConfigError for broken YAML. */
@@ -181,7 +218,8 @@ class ListReader {
   }
 }
 
-const nothing: AccessRights = { roles: [], allow: new Map() };
+const nothing: AccessRights = { roles: [], allow: [], deny: [] };
+const noRoles = 'write each role on a line of its own, or leave roles out';
 const notOne = ['is not one client', 'write the name, a colon, and what it may do'] as const;
 
 function start(file: string): Pick<ConfigProblem, 'file' | 'line' | 'column'> {

@@ -41,6 +41,8 @@ function readSuffix(text: string): Name {
 
 function readStarless(text: string): Name {
   const name = readName(text);
-  if (name.wire.includes(0x2a)) throw new RangeError('has a * that is not the whole first label');
+  // Not in the wire form, where 42 can be the length of a label as well.
+  if (name.labels().some((label) => label.includes(0x2a)))
+    throw new RangeError('has a * that is not the whole first label');
   return name;
 }

@@ -1,59 +1,236 @@
-/** What may stand after a client's name in the access list: roles, and rules of what is allowed. */
-import { choice, textBlock, z, type ConfigSchema } from '../config/schema.ts';
-import type { AccessRights, Action } from './model.ts';
+/**
+ * What may stand after a client's name, a role's word or `anonymous` in the access list, in a file (YAML) and in Redis
+ * (JSON) alike.
+ */
+import { choice, pointInTime, textBlock, wholeNumber, z, type ConfigSchema } from '../config/schema.ts';
+import { issueMessage } from '../config/words.ts';
+import {
+  actions,
+  type AccessRights,
+  type Allowance,
+  type AllowRule,
+  type RuleLimits,
+  type RuleSet,
+} from './model.ts';
 import { readZonePattern } from './patterns.ts';
+import { parseRate, perSecond, usualBurst } from './rate.ts';
 import { ZoneSet } from './zone-set.ts';
 
-const role = textBlock({ what: 'a word', example: 'secondary' }, (text) => {
-  if (!/^[a-z0-9_-]{1,64}$/.test(text)) throw new RangeError('is not a word of a-z, 0-9, - and _');
-  // A copy: a slice would keep the text of the whole file in memory.
-  return Buffer.from(text).toString('latin1');
+/** Bounds against a wrong list, not against an enemy. */
+const maxRules = 64;
+const maxRoles = 32;
+const maxZones = 100_000;
+const maxWordLength = 64;
+const maxCommentLength = 256;
+const maxPlaces = 1_000_000;
+
+/** Reads the word that names a role or a view. Throws RangeError whose message follows the quoted text. */
+export function readWord(text: string): string {
+  if (!/^[a-z0-9_-]+$/.test(text)) throw new RangeError('is not a word of a-z, 0-9, - and _');
+  if (text.length > maxWordLength) throw new RangeError(`has more than ${String(maxWordLength)} characters`);
+  return detached(text);
+}
+
+/** A copy: a slice would keep the text of the whole file in memory. */
+function detached(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+const word = (example: string): ConfigSchema<string> => textBlock({ what: 'a word', example }, readWord);
+
+const comment = textBlock({ what: 'a text', example: 'ask noc@partner.example' }, (text) => {
+  if (text.length > maxCommentLength)
+    throw new RangeError(`has more than ${String(maxCommentLength)} characters`);
+  // Lists and logs show it on one line.
+  if (/[\p{Cc}\u2028\u2029]/u.test(text)) throw new RangeError('has line breaks or control characters');
+  return detached(text);
+})
+  .optional()
+  .meta({ description: 'For people.' });
+
+const action = choice(actions).meta({
+  description:
+    'What it is about: `transfer` is SOA, AXFR and IXFR; `notify` NOTIFY; `update` UPDATE; `resolve` recursion; `query` authoritative answers. Each plugin asks for its own.',
 });
 
-const zonePattern = textBlock({ what: 'a zone', example: 'example.com' }, readZonePattern);
+const zones = z
+  .array(textBlock({ what: 'a zone', example: 'example.com' }, readZonePattern))
+  .min(1)
+  .max(maxZones)
+  .optional()
+  .meta({
+    description:
+      'Zones: a name, `*.name` for every zone below it, `*` for every zone. An allow rule for `transfer`, `notify` or `update` must have them; elsewhere none means every zone.',
+    what: 'a list of zones',
+    example: '[example.com, "*.example.net"]',
+  });
 
-const rule = z
+const time = pointInTime().optional();
+
+const common = {
+  'not-before': time.meta({ description: 'From when the rule counts.' }),
+  'not-after': time.meta({ description: 'Until when it does.' }),
+  comment,
+};
+
+const places = wholeNumber({ min: 0, max: maxPlaces, example: 4 }).optional();
+
+const allowRule = z
   .strictObject({
-    action: choice(['transfer'], {
-      resolve: 'resolving is not in this version',
-      notify: 'NOTIFY is not in this version',
-    }).meta({ description: 'What is allowed: `transfer` is SOA, AXFR and IXFR.' }),
-    zones: z.array(zonePattern).min(1).max(100_000).meta({
-      description: 'Zones: a name, `*.name` for every zone below it, `*` for every zone.',
-      what: 'a list of zones',
-      example: '[example.com, "*.example.net"]',
+    action,
+    zones,
+    view: word('internal').optional().meta({
+      description: 'Which view the client gets, for `resolve` and `query`; the plugin says what a view is.',
     }),
+    rate: textBlock({ what: 'a rate', example: '50/s' }, parseRate).optional().meta({
+      description:
+        'Requests a second, minute or hour: `50/s`, `600/m`, `1000/h`. Gates that share a Redis store count together.',
+    }),
+    burst: wholeNumber({ min: 1, max: 1_000_000_000, example: 100 }).optional().meta({
+      description: 'Requests at one go, before `rate` counts; what the rate gives in one second if not said.',
+    }),
+    'requests-at-once': places.meta({
+      description: 'Requests under way, on all connections of the client to one gate.',
+    }),
+    'transfers-at-once': places.meta({ description: 'The same for AXFR and IXFR alone.' }),
+    ...common,
   })
+  .refine(({ action: about, zones: named }) => !needsZones.has(about) || named !== undefined, {
+    error: issueMessage({ wrong: 'missing', right: 'write the zones, or ["*"] for every zone' }),
+    path: ['zones'],
+  })
+  .refine(({ action: about, view }) => view === undefined || hasViews.has(about), {
+    error: issueMessage({ wrong: 'means nothing for this action', right: 'views are for resolve and query' }),
+    path: ['view'],
+  })
+  .refine((rule) => rule['transfers-at-once'] === undefined || rule.action === 'transfer', {
+    error: issueMessage({ wrong: 'means nothing for this action', right: 'write requests-at-once' }),
+    path: ['transfers-at-once'],
+  })
+  .refine(({ rate, burst }) => burst === undefined || rate !== undefined, {
+    error: issueMessage({ wrong: 'means nothing without a rate', right: 'write both, or neither' }),
+    path: ['burst'],
+  })
+  .refine(isInOrder, endsBeforeItBegins())
   .meta({ what: 'a rule', example: '{ action: transfer, zones: [example.com] }' });
-type Rule = z.infer<typeof rule>;
+
+const needsZones: ReadonlySet<string> = new Set(['transfer', 'notify', 'update']);
+const hasViews: ReadonlySet<string> = new Set(['resolve', 'query']);
+
+const denyRule = z
+  .strictObject({ action, zones, ...common })
+  .refine(isInOrder, endsBeforeItBegins())
+  .meta({ what: 'a rule', example: '{ action: transfer, zones: [example.com] }' });
+
+function isInOrder(rule: {
+  readonly 'not-before'?: number | undefined;
+  readonly 'not-after'?: number | undefined;
+}): boolean {
+  const { 'not-before': from = -Infinity, 'not-after': until = Infinity } = rule;
+  return from <= until;
+}
+
+function endsBeforeItBegins(): { error: string; path: string[] } {
+  const right = 'write a time that is not before not-before';
+  return { error: issueMessage({ wrong: 'is before not-before', right }), path: ['not-after'] };
+}
+
+const deny = z.array(denyRule).max(maxRules).default([]).meta({
+  description: 'What is forbidden, whatever an allow rule says.',
+  what: 'a list of rules',
+  example: '[{ action: transfer, zones: [hr.example.com] }]',
+});
+
+const allow = z.array(allowRule).max(maxRules).meta({
+  what: 'a list of rules',
+  example: '[{ action: transfer, zones: [example.com] }]',
+});
 
 /** What stands after a client's name, as written; scripts/generate-docs.ts reads it. */
 export const writtenRights = z
   .strictObject({
-    roles: z
-      .array(role)
-      .max(32)
-      .default([])
-      .meta({ description: 'Words for plugins and logs.', what: 'a list of words', example: '[secondary]' }),
-    allow: z.array(rule).max(64).meta({
-      description: 'What the client may do; empty for nothing.',
-      what: 'a list of rules',
-      example: '[{ action: transfer, zones: [example.com] }]',
+    roles: z.array(word('secondary')).max(maxRoles).optional().meta({
+      description:
+        'Roles of the client. What `roles` of the list defines brings its rules; any other word is for plugins and logs.',
+      what: 'a list of words',
+      example: '[secondary]',
     }),
+    allow: allow.optional().meta({
+      description:
+        'What the client may do: the first rule that fits counts. May be left out where there are `roles`; `[]` for nothing.',
+    }),
+    deny,
+    comment,
+  })
+  .refine(({ roles, allow: rules }) => roles !== undefined || rules !== undefined, {
+    error: issueMessage({ wrong: 'missing', example: '[{ action: transfer, zones: [example.com] }]' }),
+    path: ['allow'],
   })
   .meta({
     what: 'a map with roles and allow',
     example: '{ allow: [{ action: transfer, zones: [example.com] }] }',
   });
 
-export const rightsSchema: ConfigSchema<AccessRights> = writtenRights.transform(({ roles, allow }) => ({
-  roles,
-  allow: zonesByAction(allow),
-}));
+/** What stands after a role's word, as written; scripts/generate-docs.ts reads it. */
+export const writtenRole = z
+  .strictObject({
+    allow: allow.default([]).meta({ description: 'What every client with this role may do.' }),
+    deny,
+    comment,
+  })
+  .meta({
+    what: 'a map with allow or deny',
+    example: '{ allow: [{ action: transfer, zones: ["*"] }] }',
+  });
 
-function zonesByAction(rules: readonly Rule[]): ReadonlyMap<Action, ZoneSet> {
-  const byAction = Map.groupBy(rules, ({ action }) => action);
-  return new Map(
-    [...byAction].map(([action, same]) => [action, new ZoneSet(same.flatMap(({ zones }) => zones))]),
-  );
+export const rightsSchema: ConfigSchema<AccessRights> = writtenRights.transform(
+  ({ roles = [], allow: rules = [], ...rest }) => ({ roles, ...ruleSet({ allow: rules, ...rest }, '') }),
+);
+
+/** @param role its word, for the labels of its rules */
+export function roleSchema(role: string): ConfigSchema<RuleSet> {
+  return writtenRole.transform((written) => ruleSet(written, `role ${role}: `));
+}
+
+type WrittenAllow = z.infer<typeof allowRule>;
+type WrittenDeny = z.infer<typeof denyRule>;
+
+function ruleSet(
+  written: { allow: WrittenAllow[]; deny: WrittenDeny[]; comment?: string | undefined },
+  prefix: string,
+): RuleSet {
+  return {
+    allow: written.allow.map((rule, index) => allowRuleOf(rule, `${prefix}allow ${String(index + 1)}`)),
+    deny: written.deny.map((rule, index) => ruleOf(rule, `${prefix}deny ${String(index + 1)}`)),
+    comment: written.comment,
+  };
+}
+
+function allowRuleOf(rule: WrittenAllow, label: string): AllowRule {
+  return { ...ruleOf(rule, label), view: rule.view, limits: limitsOf(rule) };
+}
+
+function ruleOf({ action: about, zones: patterns, comment: words, ...times }: WrittenDeny, label: string) {
+  return {
+    label,
+    action: about,
+    zones: patterns && new ZoneSet(patterns),
+    notBeforeMs: times['not-before'],
+    notAfterMs: times['not-after'],
+    comment: words,
+  };
+}
+
+function limitsOf(rule: WrittenAllow): RuleLimits | undefined {
+  const { rate, burst, 'requests-at-once': requestsAtOnce, 'transfers-at-once': transfersAtOnce } = rule;
+  if (rate === undefined && requestsAtOnce === undefined && transfersAtOnce === undefined) return undefined;
+  return {
+    ...(rate && { rate: allowanceOf(perSecond(rate), burst) }),
+    ...(requestsAtOnce !== undefined && { requestsAtOnce }),
+    ...(transfersAtOnce !== undefined && { transfersAtOnce }),
+  };
+}
+
+function allowanceOf(ratePerSecond: number, burst = usualBurst(ratePerSecond)): Allowance {
+  return { perSecond: ratePerSecond, burst };
 }

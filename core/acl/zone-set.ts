@@ -8,11 +8,14 @@ export type ZonePattern =
   | { readonly kind: 'below'; readonly name: Name };
 
 export class ZoneSet {
+  /** As given. */
+  readonly patterns: readonly ZonePattern[];
   readonly #every: boolean;
   readonly #exact = new Set<string>();
   readonly #below = new Map<string, true>();
 
   constructor(patterns: readonly ZonePattern[]) {
+    this.patterns = patterns;
     this.#every = patterns.some((pattern) => pattern.kind === 'every');
     for (const pattern of patterns) {
       if (pattern.kind === 'exact') this.#exact.add(pattern.name.key);

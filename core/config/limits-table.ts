@@ -27,6 +27,8 @@ export const configBounds = {
   depth: 32,
   /** Entries of an access list. */
   clients: 1_000_000,
+  /** Roles that an access list defines. */
+  roles: 1000,
   /** Problems that are collected before the rest of a file is left alone. */
   problems: 1000,
 } as const;

@@ -80,12 +80,14 @@ export async function admittedClaims(
   names: readonly Name[],
   admits: (name: Name) => Promise<boolean>,
 ): Promise<readonly Name[]> {
-  const claims = new Map<string, Name>();
+  const distinct = new Map<string, Name>();
   for (const name of names.slice(0, maximumNamesAsked)) {
-    if (claims.size === maximumClaims) break;
-    if (!claims.has(name.key) && (await admits(name))) claims.set(name.key, name);
+    if (!distinct.has(name.key)) distinct.set(name.key, name);
   }
-  return [...claims.values()];
+  const asked = [...distinct.values()];
+  // All at once: the list may be on the other side of a network.
+  const known = await Promise.all(asked.map(admits));
+  return asked.filter((_, index) => known[index]).slice(0, maximumClaims);
 }
 
 /** So many names of one certificate are shown to the access list, which may be on the other side of a network. */

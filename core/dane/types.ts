@@ -43,6 +43,14 @@ export const noIdentityReasons = {
   'bad-name':
     'the name in the extension dane_clientid is not a domain name as the draft has it; nobody was asked about it',
   'not-admitted': 'no name that the client claims is in the access list; no DNS query was sent',
+  'access-unavailable':
+    'the store of the access list cannot be asked, and what was known is older than `stale-max`; no DNS query was sent',
+  'too-many-failures':
+    'too many connections claimed this name of late and did not prove it, none of them from an address of its owner; no DNS query was sent',
+  'too-many-lookups':
+    'too many lookups that identified nobody were made of late, for connections from this address or for this entry of the access list; no DNS query was sent',
+  'too-many-proofs':
+    'as many connections as may wait for the DNS do so already, in all or for the domain of this name; no DNS query was sent',
   'no-tlsa': 'the DNS says, signed, that the name has no TLSA record',
   insecure: 'the TLSA record is not protected by DNSSEC',
   bogus: 'DNSSEC validation of the TLSA record failed',

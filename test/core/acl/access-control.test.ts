@@ -22,6 +22,8 @@ clients:
   'access.yaml',
 );
 
+const nowMs = Date.UTC(2026, 10, 23);
+
 /** A proved identity, made as the gate makes it. */
 function identityOf(text: string): ClientIdentity {
   const key = Buffer.from('key');
@@ -47,7 +49,7 @@ function identityOf(text: string): ClientIdentity {
 }
 
 function decide(client: string, zone: string) {
-  return decideBy(list, identityOf(client), { action: 'transfer', zone: Name.parse(zone) });
+  return decideBy(list, identityOf(client), { action: 'transfer', zone: Name.parse(zone) }, nowMs);
 }
 
 describe('a decision', () => {
@@ -93,7 +95,12 @@ describe('a decision', () => {
         `version: 1\n${head}clients:\n  "*.example": { allow: [] }\n`,
         'access.yaml',
       );
-      return decideAnonymousBy(anonymous, { action: 'transfer', zone: Name.parse(zone) });
+      return decideAnonymousBy(
+        anonymous.anonymous,
+        anonymous.roles,
+        { action: 'transfer', zone: Name.parse(zone) },
+        nowMs,
+      );
     }
 
     it('is no if the list does not speak of them', () => {
@@ -106,7 +113,8 @@ describe('a decision', () => {
 
     it('is what the list gives to all', () => {
       const head = 'anonymous: { roles: [guest], allow: [{ action: transfer, zones: [example.com] }] }\n';
-      expect(decideAnonymous(head, 'EXAMPLE.com')).to.deep.equal({
+      expect(decideAnonymous(head, 'EXAMPLE.com')).to.deep.include({
+        rule: 'allow 1',
         allowed: true,
         reason: 'allowed',
         entry: '(anonymous)',
@@ -121,8 +129,11 @@ describe('a decision', () => {
         'access.yaml',
       );
       const wish = { action: 'transfer', zone: Name.parse('example.com') } as const;
-      expect(decideBy(open, identityOf('a.example'), wish)).to.include({ allowed: false, reason: 'no-rule' });
-      expect(decideBy(open, identityOf('b.example'), wish)).to.include({
+      expect(decideBy(open, identityOf('a.example'), wish, nowMs)).to.include({
+        allowed: false,
+        reason: 'no-rule',
+      });
+      expect(decideBy(open, identityOf('b.example'), wish, nowMs)).to.include({
         allowed: false,
         reason: 'no-entry',
       });
@@ -139,7 +150,9 @@ describe('a decision', () => {
     const forged = { name, proof, notAfter } as unknown as ClientIdentity;
     const heir = Object.create(identityOf('ns2.partner.example')) as ClientIdentity;
     for (const identity of [forged, heir]) {
-      expect(() => decideBy(list, identity, { action: 'transfer', zone: Name.root })).to.throw(TypeError);
+      expect(() => decideBy(list, identity, { action: 'transfer', zone: Name.root }, nowMs)).to.throw(
+        TypeError,
+      );
     }
   });
 

@@ -37,7 +37,8 @@ describe('the file store', () => {
   it('does not take the names of servers for clients below a name', async () => {
     writeFileSync(file, listOf('"*.partner.example"', '_853._tcp.ns1.partner.example'));
     const opened = open();
-    const admitted = async (name: string): Promise<boolean> => opened.admits(Name.parse(name));
+    const admitted = async (name: string): Promise<boolean> =>
+      (await opened.admit(Name.parse(name))).admitted;
     for (const name of [
       '_25._tcp.mail.partner.example',
       '_443._TCP.partner.example',
@@ -56,8 +57,8 @@ describe('the file store', () => {
 
   it('admits the names of the list and no others', async () => {
     const opened = open();
-    expect(await opened.admits(Name.parse('A.example'))).to.equal(true);
-    expect(await opened.admits(Name.parse('b.example'))).to.equal(false);
+    expect((await opened.admit(Name.parse('A.example')))?.admitted).to.equal(true);
+    expect((await opened.admit(Name.parse('b.example')))?.admitted).to.equal(false);
   });
 
   it('gives the exact names of the list in force, in their order, and no patterns', () => {
@@ -85,8 +86,8 @@ describe('the file store', () => {
     const opened = open();
     writeFileSync(file, listOf('b.example', 'c.example'));
     expect(opened.reload()).to.deep.equal({ ok: true, clients: 2 });
-    expect(await opened.admits(Name.parse('a.example'))).to.equal(false);
-    expect(await opened.admits(Name.parse('c.example'))).to.equal(true);
+    expect((await opened.admit(Name.parse('a.example')))?.admitted).to.equal(false);
+    expect((await opened.admit(Name.parse('c.example')))?.admitted).to.equal(true);
     expect(log.of('access list loaded')[0]?.fields).to.deep.equal({ file, clients: 2 });
   });
 
@@ -111,7 +112,7 @@ describe('the file store', () => {
       const opened = open();
       write();
       expect(opened.reload().ok).to.equal(false);
-      expect(await opened.admits(Name.parse('a.example'))).to.equal(true);
+      expect((await opened.admit(Name.parse('a.example')))?.admitted).to.equal(true);
       expect(
         log.of('access list broken').map(({ level, fields }) => [level, fields['problem']]),
       ).to.deep.include(['error', `${file}${says}`]);
@@ -149,7 +150,7 @@ describe('the file store', () => {
       });
       change();
       expect(await reloaded).to.deep.equal({ ok: true, clients: 1 });
-      expect(await store?.admits(Name.parse('b.example'))).to.equal(true);
+      expect((await store?.admit(Name.parse('b.example')))?.admitted).to.equal(true);
     });
   }
 

@@ -41,7 +41,7 @@ describe('the access list file', () => {
         const entry = list.entryFor(Name.parse('NS2.example.NET'));
         expect(entry).to.deep.include({ pattern: 'ns2.Example.net', line: 3 });
         expect(entry?.rights.roles).to.deep.equal(['secondary']);
-        expect(entry?.rights.allow.get('transfer')?.has(Name.parse('example.com'))).to.equal(true);
+        expect(entry?.rights.allow[0]?.zones?.has(Name.parse('example.com'))).to.equal(true);
         expect(list.entryFor(Name.parse('a.b.corp.example'))).to.deep.include({
           pattern: '*.corp.example',
           line: 4,
@@ -56,7 +56,7 @@ describe('the access list file', () => {
         },
         {
           what: 'a client without rules',
-          client: 'b.example: { roles: [x] }',
+          client: 'b.example: { deny: [] }',
           says: '4:14: clients["b.example"].allow: missing; for example: allow: [{ action: transfer, zones: [example.com] }]',
         },
         {
@@ -65,9 +65,9 @@ describe('the access list file', () => {
           says: '4:3: clients["b.example"]: is empty; for example: b.example: { allow: [{ action: transfer, zones: [example.com] }] }',
         },
         {
-          what: 'an action that this version does not have',
-          client: 'b.example: { allow: [{ action: resolve, zones: ["*"] }] }',
-          says: '4:34: clients["b.example"].allow[0].action: resolving is not in this version; write transfer',
+          what: 'an action that there is not',
+          client: 'b.example: { allow: [{ action: solve, zones: ["*"] }] }',
+          says: '4:34: clients["b.example"].allow[0].action: is the text "solve"; did you mean resolve?',
         },
         {
           what: 'a zone that is no name',

@@ -67,7 +67,7 @@ describe('ClientIdentity', () => {
 
     it(`gives ${what} no decision of the access list`, () => {
       const request = { action: 'transfer', zone: name } as const;
-      expect(() => decideBy(new AccessList(), value as ClientIdentity, request)).to.throw(
+      expect(() => decideBy(new AccessList(), value as ClientIdentity, request, 0)).to.throw(
         TypeError,
         'proved',
       );

@@ -1,0 +1,65 @@
+/**
+ * What rules say to a request. Pure; the time is an argument.
+ *
+ * A deny rule that fits, of the entry or of one of its roles, decides. Else the first allow rule that fits does: those of
+ * the entry first, in their order, then those of its roles, in theirs. A rule does not fit outside its time.
+ */
+import type { AccessRequest, AccessRights, AllowRule, Decision, RoleTable, Rule, RuleSet } from './model.ts';
+
+/**
+ * @param entry pattern of the entry, for the decision
+ * @param nowMs milliseconds since the epoch
+ */
+export function decideByRights(
+  rights: AccessRights,
+  roles: RoleTable,
+  entry: string,
+  request: AccessRequest,
+  nowMs: number,
+): Decision {
+  const denied = firstOf(rights, roles, (set) =>
+    set.deny.find((rule) => fits(rule, request) && isNow(rule, nowMs)),
+  );
+  const about = { entry, roles: rights.roles };
+  if (denied !== undefined) return { allowed: false, reason: 'denied', rule: denied.label, ...about };
+  const allows = firstOf(rights, roles, (set) =>
+    set.allow.find((rule) => fits(rule, request) && isNow(rule, nowMs)),
+  );
+  if (allows !== undefined) return allowedBy(allows, about);
+  const later = firstOf(rights, roles, (set) => set.allow.find((rule) => fits(rule, request)));
+  if (later !== undefined) return { allowed: false, reason: 'not-now', rule: later.label, ...about };
+  return { allowed: false, reason: 'no-rule', ...about };
+}
+
+function allowedBy(
+  { label, view, limits }: AllowRule,
+  { entry, roles }: Pick<Decision, 'entry' | 'roles'>,
+): Decision {
+  return { allowed: true, reason: 'allowed', entry: entry ?? '', rule: label, roles, view, limits };
+}
+
+/** What `find` finds first: in the entry itself, or in its roles. */
+function firstOf<T>(
+  rights: AccessRights,
+  roles: RoleTable,
+  find: (set: RuleSet) => T | undefined,
+): T | undefined {
+  const own = find(rights);
+  if (own !== undefined) return own;
+  for (const role of rights.roles) {
+    const set = roles.get(role);
+    const found = set === undefined ? undefined : find(set);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function fits(rule: Rule, { action, zone }: AccessRequest): boolean {
+  return rule.action === action && (rule.zones === undefined || rule.zones.has(zone));
+}
+
+function isNow({ notBeforeMs, notAfterMs }: Rule, nowMs: number): boolean {
+  return (
+    (notBeforeMs === undefined || nowMs >= notBeforeMs) && (notAfterMs === undefined || nowMs <= notAfterMs)
+  );
+}
