@@ -33,7 +33,18 @@ const importRules: readonly ImportRule[] = [
     from: 'core/config/resolver-config.ts',
     may: ['core/dns/name.ts', 'core/dns/errors.ts', 'core/dnssec/budget.ts', 'core/resolver/limits.ts'],
   },
+  // So do those of a list in Redis, and what its keys may begin with.
+  {
+    from: 'core/config/access-config.ts',
+    may: ['core/acl/redis/limits.ts', 'core/acl/redis/keys.ts'],
+  },
   { from: 'core/observe/', may: ['core/dns/name.ts'] },
+  // What is kept in Redis, and all that speaks to it.
+  {
+    from: 'core/acl/redis/',
+    may: ['core/acl/', 'core/dns/', 'core/config/', 'core/dane/identity.ts'],
+    mayTypes: ['core/observe/'],
+  },
   {
     from: 'core/acl/',
     may: ['core/dns/', 'core/config/', 'core/dane/types.ts', 'core/dane/identity.ts'],
@@ -95,6 +106,7 @@ const packageHomes: Readonly<Record<string, string>> = {
   yaml: 'core/config/',
   zod: 'core/config/',
   'lru-cache': 'core/resolver/cache.ts',
+  ioredis: 'core/acl/redis/client.ts',
   pino: 'core/observe/log.ts',
   '@prometheus-io/client': 'core/observe/metrics.ts',
   commander: 'cli/',

@@ -32,6 +32,8 @@ export const packageOf = {
   'gnutls-serv': 'gnutls-bin',
   certtool: 'gnutls-bin',
   tshark: 'tshark',
+  'redis-server': 'redis-server',
+  'redis-cli': 'redis-tools',
 } as const;
 
 /** Debian's package for each C header that the tests compile against. */
