@@ -3,6 +3,7 @@
  * found; with `--json` the last line is one JSON document.
  */
 import { parseArgs } from 'node:util';
+import { benchAccess } from './access/bench.ts';
 import { benchHandshake } from './handshake/bench.ts';
 import { MeansMissing } from './handshake/trixie.ts';
 import { loadCpu, pinThisProcess } from './processes.ts';
@@ -15,6 +16,7 @@ type Bench = (rounds: number, say: (words: string) => void) => Promise<readonly 
 const benches: ReadonlyMap<string, Bench> = new Map([
   ['proof', benchProof],
   ['handshake', benchHandshake],
+  ['access', benchAccess],
 ]);
 
 const { values, positionals } = parseArgs({

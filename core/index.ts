@@ -2,7 +2,8 @@
  * The core as plugins and programs see it. A plugin imports from here and from nowhere else in core.
  */
 export type { AccessControl } from './acl/access-control.ts';
-export type { AccessRequest, Decision } from './acl/model.ts';
+export type { Grant } from './acl/grants.ts';
+export type { AccessRequest, Decision, DecisionReason } from './acl/model.ts';
 export { formatEndpoint, type Endpoint } from './config/endpoint.ts';
 export { listenerKeys, listenerTls, type ListenerConfig } from './config/listener.ts';
 export type { LimitsTable } from './config/limits-table.ts';
@@ -47,6 +48,7 @@ export type {
   ListenerTls,
   OnFailure,
   Plugin,
+  PluginAccess,
   PluginEndpoints,
   PluginHost,
   PluginInstance,

@@ -7,7 +7,7 @@
  */
 import { format, resolveConfig } from 'prettier';
 import { builtinPlugins } from '../cli/plugins.ts';
-import { writtenRights } from '../core/acl/schema.ts';
+import { writtenRights, writtenRole } from '../core/acl/schema.ts';
 import { configSchema } from '../core/config/config.ts';
 import { presentDuration } from '../core/config/duration.ts';
 import type { Limit } from '../core/config/limits-table.ts';
@@ -33,15 +33,35 @@ plugins:
     limits: { transfers: 50, idle-time: 1m }
 `;
 
+/** An access list in Redis; the test reads it. */
+export const exampleRedisAccess = `access:
+  store: redis
+  redis:
+    servers: [redis1.example.net, redis2.example.net, redis3.example.net]
+    mode: sentinel
+    master: danced
+    username: gate
+    password-file: /etc/danced/redis-password
+    tls: { ca: /etc/danced/redis-ca.pem }
+`;
+
+/** The rights of a gate; the test gives them to one. */
+export const exampleRedisUser =
+  'ACL SETUSER gate on >PASSWORD %R~danced:v1:* ~danced:v1:budget:* &danced:v1:changes +client|setname +ping +select +subscribe +unsubscribe +get +hlen +hgetall +evalsha_ro +eval_ro +mget +set +del +time +evalsha +eval';
+
 /** A complete access list; the test loads it. */
 export const exampleAccessList = `version: 1
+roles:
+  secondary:
+    allow: [{ action: transfer, zones: ["*"], rate: 10/s, transfers-at-once: 4 }]
+    deny: [{ action: transfer, zones: [hr.example.com] }]
 anonymous: { allow: [] }
 clients:
   _xfr.ns2.partner.example:
-    roles: [secondary]
     allow:
-      - { action: transfer, zones: [example.com, "*.example.net"] }
-  "*._xfr.corp.example": { allow: [{ action: transfer, zones: ["*"] }] }
+      - { action: transfer, zones: [example.com, "*.example.net"], not-after: 2027-12-31 }
+    comment: contract until the end of 2027
+  "*._xfr.corp.example": { roles: [secondary] }
   old._xfr.corp.example: { allow: [] }
 `;
 
@@ -84,6 +104,10 @@ ${exampleAccessList}\`\`\`
   servers' TLSA records (\`_25._tcp.mail.example\`) are not meant: they need an entry of their own.
 - The most specific entry wins alone: a name's own entry, else that of the longest \`*.name\`. Entries do not add up, so
   \`allow: []\` takes away what an entry above would give.
+- Within an entry a deny rule that fits decides, its own or one of its roles'. Else the first allow rule that fits does: its own
+  in their order, then those of its roles in theirs. A rule does not fit before its \`not-before\` or after its \`not-after\`.
+- Limits are counted for each client and rule; all anonymous clients count as one. A change of them holds at once, also on
+  connections that are open.
 - A name that no entry knows is not looked up in the DNS at all.
 - \`anonymous\` has the form of a client, and is for all who have no identity where the listener has \`on-failure: anonymous\`.
   Without it they may do nothing.
@@ -98,8 +122,58 @@ ${keysTable(writtenRights)}
 Each rule of \`allow\`:
 
 ${keysTable(elementOf(writtenRights.shape.allow))}
+
+Each rule of \`deny\` has \`action\`, \`zones\`, \`not-before\`, \`not-after\` and \`comment\` of these.
+
+\`roles\` of the list defines roles, so that many clients share their rules. Each has:
+
+${keysTable(writtenRole)}
 `;
   return format(text, { ...(await resolveConfig(import.meta.filename)), parser: 'markdown' });
+}
+
+/** What the tables of `access` do not say. */
+function accessInRedis(): string {
+  return `### The access list in Redis
+
+For any number of gates: Redis 7.0 or later, or Valkey. \`danced access import access.yaml\` puts a list there,
+\`danced access\` changes it, \`danced check\` says whether a gate can use it. Other tools may write it too.
+
+\`\`\`yaml
+${exampleRedisAccess}\`\`\`
+
+| Key                              |                                                                     |
+| -------------------------------- | ------------------------------------------------------------------- |
+| \`danced:v1:client:NAME\`        | JSON of the entry of a name, as in the file                         |
+| \`danced:v1:below:NAME\`         | JSON of the entry of \`*.NAME\`                                     |
+| \`danced:v1:roles\`              | hash: the word of a role, JSON of the role                          |
+| \`danced:v1:anonymous\`          | JSON of what anonymous clients may do                               |
+| \`danced:v1:revision\`           | whole number, INCR with every change; without it there is no list   |
+| \`danced:v1:changes\`            | channel of changes                                                  |
+| \`danced:v1:budget:…\`           | what clients have spent of their limits; ends by itself             |
+
+- \`danced\` is \`prefix\`; in a cluster it stands in braces, \`{danced}:v1:…\`, so that all keys are in one slot.
+- NAME is in lower case, without the dot at its end; every octet of a label but a-z, 0-9, \`-\` and \`_\` is \`\\DDD\`.
+- A change is one MULTI: the keys, \`INCR danced:v1:revision\`, and \`PUBLISH danced:v1:changes\` with the changed keys, one a
+  line. Best is a script that writes the new revision into the first line of the message: then gates read the changed keys
+  again and nothing else. Without it they read everything again, each client when it comes next.
+- A change is in force at all gates at once, and within a second if its message is lost. Connections of clients that it
+  concerns are looked at again.
+- A value that cannot be read (no JSON, another kind of key, longer than \`value-octets\`) counts as nothing: the client is
+  refused, and is not judged by the entry above. A role that cannot be read forbids everything to those who have it. The log
+  and \`danced check\` name the key.
+- While Redis is away, what a gate knows counts until \`stale-max\` of the listener, and a client that it does not know is
+  refused. After that everybody is. The same if Redis comes back without the list: \`danced access import\` restores it. If it
+  comes back with an older one, that counts, and the log says so: \`danced access diff\` tells what is missing.
+- On SIGHUP passwords and certificates are read again.
+
+What the user of a gate needs, and no right to change the list:
+
+\`\`\`text
+${exampleRedisUser}
+\`\`\`
+
+With \`mode: sentinel\` also \`+role\`; with \`mode: cluster\` also \`+cluster|slots +cluster|info +readonly +asking\`.`;
 }
 
 /** A section for every map at the top level. */
@@ -107,7 +181,13 @@ function topLevel(): string {
   const sections = Object.entries(configSchema.shape).flatMap(([key, schema]) => {
     const { inner, about } = unwrap(schema);
     if (!(inner instanceof z.ZodObject)) return [];
-    const parts = [keysTable(inner), ...innerTables(inner), limitsTables(inner, '###')];
+    const parts = [
+      keysTable(inner),
+      ...innerTables(inner),
+      ...mapTables(inner, '###'),
+      limitsTables(inner, '###'),
+      ...(key === 'access' ? [accessInRedis()] : []),
+    ];
     return [`## \`${key}\`\n\n${about.description ?? ''}\n\n${parts.join('\n\n')}`];
   });
   return sections.join('\n\n');
@@ -119,6 +199,23 @@ function innerTables(schema: z.ZodObject): string[] {
     const element = elementOf(value);
     return element instanceof z.ZodObject ? [`Each entry of \`${key}\`:\n\n${keysTable(element)}`] : [];
   });
+}
+
+/** A table for every key that is a map of keys, and for those within. */
+function mapTables(schema: z.ZodObject, heading: string): string[] {
+  return Object.entries(schema.shape).flatMap(([key, value]) => {
+    const { inner, about } = unwrap(value);
+    if (!(inner instanceof z.ZodObject) || isOfLimits(inner)) return [];
+    const title = `${heading} \`${key}\``;
+    return [
+      [title, about.description ?? '', keysTable(inner)].join('\n\n'),
+      ...mapTables(inner, `${heading}#`),
+    ];
+  });
+}
+
+function isOfLimits({ shape }: z.ZodObject): boolean {
+  return Object.values(shape).every((value) => unwrap(value).about.limit !== undefined);
 }
 
 function plugins(): string {
@@ -149,7 +246,7 @@ function limitsTables(schema: z.ZodObject, heading: string): string {
   return Object.entries(schema.shape)
     .flatMap(([key, value]) => {
       const { inner } = unwrap(value);
-      if (!(inner instanceof z.ZodObject)) return [];
+      if (!(inner instanceof z.ZodObject) || !isOfLimits(inner)) return [];
       const rows = Object.entries(inner.shape as Record<string, unknown>).map(([name, limit]) => {
         const { about } = unwrap(limit);
         const row = about.limit;
@@ -191,6 +288,11 @@ function unwrap(schema: unknown): Unwrapped {
   if (schema instanceof z.ZodOptional) {
     const { inner, about } = unwrap(schema.unwrap());
     return { inner, about: { ...about, ...own }, isOptional: true };
+  }
+  // What is written before its check is of no interest.
+  if (schema instanceof z.ZodPipe && schema.out instanceof z.ZodObject) {
+    const { inner, about } = unwrap(schema.out);
+    return { inner, about: { ...about, ...own }, isOptional: false };
   }
   return { inner: schema, about: own, isOptional: false };
 }

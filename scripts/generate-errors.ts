@@ -29,6 +29,14 @@ const identityMends: Record<NoIdentityReason, string> = {
   'bad-name':
     'Configure the client with the name of its TLSA record, as in `danced tlsa`, without a dot at the end; `detail` says what is wrong with it. This client is refused also where `on-failure` is `anonymous`.',
   'not-admitted': 'If the client should be let in, put the name shown in `claims` into the access list.',
+  'access-unavailable':
+    'See that Redis runs and can be reached: the line `access list` says what is wrong with it, and the metric `danced_access_up` since when.',
+  'too-many-failures':
+    'Look who claims the name: the lines `connection refused` before have addresses and reasons. A client that has proved the name within the last hour is let in from where it did; others have to wait a minute. `failures-per-name` is the limit.',
+  'too-many-lookups':
+    'Look at the refusals before this one: names without a record, or a DNS that does not answer. `detail` names the limit; raise it if so many new clients come at once from one address, or for one entry, and fail for a time.',
+  'too-many-proofs':
+    'See why the DNS of the domain is slow: `danced lookup NAME` shows where it waits. Clients come again, and those whose records are known are let in meanwhile. `detail` names the limit.',
   'no-tlsa':
     'Publish the record that `danced tlsa` prints for the client’s certificate or key, under exactly that name.',
   insecure:
@@ -129,6 +137,10 @@ const connectionEnds: Record<ConnectionEnd, Row> = {
     'the proof was made again, as it is before it runs out, and failed',
     '`detail` has the reason, from the list above.',
   ],
+  'not-admitted': [
+    'the access list lost the client while it was connected',
+    'Put it back, if that was a mistake.',
+  ],
   'reply-broken': ['a defect of danced; the line `defect` before it has the error', 'Report it, please.'],
   'gate-closing': ['the gate was stopping', 'Nothing: clients come again.'],
   'tls-error': ['the connection broke', 'Nothing, if it is rare.'],
@@ -146,6 +158,22 @@ const requestRefusals: Record<RequestReason, Row> = {
     'no rule of the client’s entry allows it this zone',
     'Add `{ action: transfer, zones: [ZONE] }` to the entry.',
   ],
+  denied: [
+    'a deny rule of the client’s entry, or of one of its roles, forbids it; `rule` says which',
+    'Take the rule out, if that was a mistake.',
+  ],
+  'not-now': [
+    'the rule that would allow it has a `not-before` that is to come, or a `not-after` that has passed; `rule` says which',
+    'Change the times, if that was a mistake.',
+  ],
+  'too-fast': [
+    'the client asks more often than the rule allows (`rate`, `burst`); it is told SERVFAIL and comes again',
+    'Nothing, if it is rare. Else look at why the client asks so often, or raise the `rate`.',
+  ],
+  'access-unavailable': [
+    'the store of the access list cannot be asked, and what was known is older than `stale-max`',
+    'See that Redis runs and can be reached.',
+  ],
   'not-supported': [
     'not a well-formed SOA, AXFR or IXFR request; `detail` has what the client was told',
     'Nothing, if somebody tries dig. A secondary that sends TSIG: take the key out of its configuration.',
@@ -155,7 +183,7 @@ const requestRefusals: Record<RequestReason, Row> = {
     'Add it to `zones` of the gate.',
   ],
   'too-many-at-once': [
-    'a limit on transfers or queries at once was reached',
+    'a limit on transfers or queries at once was reached: of the gate, or of the rule (`requests-at-once`, `transfers-at-once`)',
     'Nothing, if it is rare: the client comes again. Else raise the limit.',
   ],
 };
@@ -190,7 +218,12 @@ const answers: readonly { readonly rcode: number; readonly infoCode?: number; re
     infoCode: EdeCode.NOT_AUTHORITATIVE,
     when: 'the client may have the zone, but the gate does not serve it',
   },
-  { rcode: Rcode.SERVFAIL, infoCode: EdeCode.OTHER, when: 'too many transfers or queries at once' },
+  {
+    rcode: Rcode.SERVFAIL,
+    infoCode: EdeCode.OTHER,
+    when: 'too many transfers or queries at once, or too often',
+  },
+  { rcode: Rcode.SERVFAIL, infoCode: EdeCode.NOT_READY, when: 'the access list cannot be asked' },
   { rcode: Rcode.SERVFAIL, infoCode: EdeCode.NO_REACHABLE_AUTHORITY, when: 'the primary cannot be reached' },
   {
     rcode: Rcode.SERVFAIL,

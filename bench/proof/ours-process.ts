@@ -12,23 +12,18 @@ import { parseAnchors, TrustAnchors } from '../../core/dnssec/anchors.ts';
 import { defaultResolverLimits } from '../../core/resolver/limits.ts';
 import { ValidatingResolver } from '../../core/resolver/validating.ts';
 import { identify, type ProofMeans } from '../../core/server/identify.ts';
+import { answerOrders } from '../measured-process.ts';
 import type { Order } from './ours.ts';
 import { concurrency } from './unbound.ts';
+import { everybodyAdmitted } from '../../test/support/access.ts';
 
 const megabyte = 1024 * 1024;
 const identityRounds = 20_000;
 let resolver: ValidatingResolver | undefined;
 
-process.on('message', (order: Order) => {
-  fulfil(order).then(
-    (figure) => process.send?.({ figure }),
-    (error: unknown) => process.send?.({ wrong: String(error) }),
-  );
-});
-process.on('disconnect', () => {
+answerOrders(fulfil, () => {
   resolver?.close();
 });
-process.send?.('ready');
 
 async function fulfil(order: Order): Promise<number> {
   switch (order.do) {
@@ -76,7 +71,7 @@ async function identityMicroseconds(name: Name): Promise<number> {
   const digest = associationData(peer, 1, 1);
   const rdata = encodeTlsa({ usage: 3, selector: 1, matchingType: 1, data: digest });
   const means: ProofMeans = {
-    access: { admits: () => Promise.resolve(true) },
+    access: { admit: () => Promise.resolve(everybodyAdmitted) },
     resolver: {
       // The cache is asked, as a gate does; what it says is given the digest of a key that is at hand here.
       lookup: async (owner, type) => {

@@ -1,10 +1,7 @@
 /**
  * Our side, in a process of its own on the CPU that is measured; ours-process.ts is what runs there.
  */
-import { fork, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { serverCpu } from '../processes.ts';
+import { MeasuredProcess } from '../measured-process.ts';
 import type { World } from './world.ts';
 
 /** What the process is asked for; it answers each with one number. */
@@ -15,19 +12,16 @@ export type Order =
   | { readonly do: 'memory'; readonly names: readonly string[] };
 
 export class Ours {
-  readonly #child: ChildProcess;
+  readonly #process: MeasuredProcess<Order>;
   readonly #world: World;
 
-  private constructor(child: ChildProcess, world: World) {
-    this.#child = child;
+  private constructor(process: MeasuredProcess<Order>, world: World) {
+    this.#process = process;
     this.#world = world;
   }
 
   static async start(world: World): Promise<Ours> {
-    const child = fork(fileURLToPath(new URL('./ours-process.ts', import.meta.url)));
-    await once(child, 'message');
-    spawnSync('taskset', ['-a', '-p', '-c', String(serverCpu), String(child.pid)]);
-    return new Ours(child, world);
+    return new Ours(await MeasuredProcess.start(new URL('./ours-process.ts', import.meta.url)), world);
   }
 
   /** Looks the names up with empty caches but for the keys of the root; gives milliseconds of CPU. */
@@ -54,16 +48,11 @@ export class Ours {
     return this.#order({ do: 'memory', names });
   }
 
-  async stop(): Promise<void> {
-    const ended = once(this.#child, 'exit');
-    this.#child.disconnect();
-    await ended;
+  stop(): Promise<void> {
+    return this.#process.stop();
   }
 
   async #order(order: Order): Promise<number> {
-    this.#child.send(order);
-    const [answer] = (await once(this.#child, 'message')) as [{ figure: number } | { wrong: string }];
-    if ('wrong' in answer) throw new Error(answer.wrong);
-    return answer.figure;
+    return (await this.#process.order(order)) as number;
   }
 }

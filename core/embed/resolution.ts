@@ -34,6 +34,7 @@ export function openResolver(config: ResolverConfig, means: ResolutionMeans): Op
     const resolver = new TrustAdResolver(config);
     return {
       lookup: (name, type) => resolver.lookup(name, type),
+      costOf: (name, type) => resolver.costOf(name, type),
       keep: () => undefined,
       close: () => undefined,
     };
@@ -45,6 +46,7 @@ export function openResolver(config: ResolverConfig, means: ResolutionMeans): Op
   let prefetcher: Prefetcher | undefined;
   return {
     lookup: (name, type) => resolver.lookup(name, type),
+    costOf: (name, type) => resolver.costOf(name, type),
     keep: (names) => {
       if (!prefetch || prefetcher !== undefined) return;
       prefetcher = new Prefetcher({ resolver, names, limits, ...means });

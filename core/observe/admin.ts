@@ -3,12 +3,15 @@
  *
  *     GET /metrics   what was counted            GET /livez    200 while the process answers at all
  *     GET /readyz    200, or 503 with what it waits for, a line each
+ *     GET /access/decisions   what is decided about whom, as it comes, for peers on loopback (feed-response.ts)
  *
  * Limitations: no TLS and no authentication, hence loopback by default; who opens it wider puts a proxy before it.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Feed } from './feed.ts';
+import { sendFeed, whyNotWatch } from './feed-response.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface AdminOptions {
@@ -16,6 +19,8 @@ export interface AdminOptions {
   readonly listen: { readonly address?: string; readonly port: number };
   readonly metrics: Metrics;
   readonly ready: () => { readonly ready: boolean; readonly waitingFor: readonly string[] };
+  /** What `/access/decisions` shows; without it there is no such path. */
+  readonly decisions?: Feed;
 }
 
 export interface AdminServer {
@@ -35,10 +40,13 @@ export const adminLimits = {
   requestsPerConnection: 100,
   /** How often the two timeouts above are looked at. */
   checkEveryMs: 1000,
+  /** Of /access/decisions, at once; the rest of the connections is for the others. */
+  watchers: 4,
 } as const;
 
 /** Starts listening; rejects with the system's error when it cannot. */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
+  const admin = new Admin(options);
   const server = createServer(
     {
       maxHeaderSize: adminLimits.headerOctets,
@@ -48,14 +56,10 @@ export async function startAdminServer(options: AdminOptions): Promise<AdminServ
       connectionsCheckingInterval: adminLimits.checkEveryMs,
     },
     (request, response) => {
-      void answer(options, request).then(
-        (reply) => {
-          send(response, reply);
-        },
-        () => {
-          send(response, { status: 500, body: 'internal error\n' });
-        },
-      );
+      void admin.answer(request, response).catch(() => {
+        if (response.headersSent) response.destroy();
+        else send(response, { status: 500, body: 'internal error\n' });
+      });
     },
   );
   server.maxConnections = adminLimits.connections;
@@ -70,20 +74,69 @@ interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-async function answer(options: AdminOptions, request: IncomingMessage): Promise<Reply> {
-  const path = (request.url ?? '').split('?', 1)[0];
-  if (path !== '/metrics' && path !== '/livez' && path !== '/readyz') {
-    return { status: 404, body: 'there are /metrics, /livez and /readyz\n' };
+class Admin {
+  readonly #options: AdminOptions;
+  readonly #paths: ReadonlyMap<string, () => Reply | Promise<Reply>>;
+  #watchers = 0;
+
+  constructor(options: AdminOptions) {
+    this.#options = options;
+    const { metrics } = options;
+    this.#paths = new Map<string, () => Reply | Promise<Reply>>([
+      [
+        '/metrics',
+        async () => ({
+          status: 200,
+          body: await metrics.text(),
+          headers: { 'content-type': metrics.contentType },
+        }),
+      ],
+      ['/livez', () => ({ status: 200, body: 'ok\n' })],
+      ['/readyz', () => readiness(options)],
+    ]);
   }
-  // RFC 9110 section 9.1: HEAD comes with GET; node:http leaves the body of its answer out.
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return { status: 405, body: 'GET only\n', headers: { allow: 'GET, HEAD' } };
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { decisions } = this.#options;
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const isWatching = decisions !== undefined && path === decisionsPath;
+    const plain = this.#paths.get(path);
+    if (plain === undefined && !isWatching) {
+      const more = decisions === undefined ? '' : ` and ${decisionsPath}`;
+      send(response, { status: 404, body: `there are ${[...this.#paths.keys()].join(', ')}${more}\n` });
+      return;
+    }
+    // RFC 9110 section 9.1: HEAD comes with GET; node:http leaves the body of its answer out.
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      send(response, { status: 405, body: 'GET only\n', headers: { allow: 'GET, HEAD' } });
+      return;
+    }
+    if (isWatching) await this.#watch(decisions, request, response);
+    else if (plain !== undefined) send(response, await plain());
   }
-  if (path === '/livez') return { status: 200, body: 'ok\n' };
-  if (path === '/readyz') return readiness(options);
-  const body = await options.metrics.text();
-  return { status: 200, body, headers: { 'content-type': options.metrics.contentType } };
+
+  async #watch(decisions: Feed, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const whyNot = whyNotWatch(request);
+    if (whyNot !== undefined) {
+      send(response, { status: 403, body: `${whyNot}\n` });
+      return;
+    }
+    if (this.#watchers >= adminLimits.watchers) {
+      const most = `at most ${String(adminLimits.watchers)} can watch at once`;
+      send(response, { status: 503, body: `${most}\n` });
+      return;
+    }
+    this.#watchers++;
+    try {
+      await sendFeed(decisions, response);
+    } finally {
+      this.#watchers--;
+    }
+  }
 }
+
+/** Where the feed is. */
+const decisionsPath = '/access/decisions';
 
 function readiness(options: AdminOptions): Reply {
   const { ready, waitingFor } = options.ready();

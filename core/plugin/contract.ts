@@ -11,7 +11,8 @@
  *
  * Limitations: agents (the TLS client end) have no dialer in the host yet.
  */
-import type { AccessControl } from '../acl/access-control.ts';
+import type { Grant } from '../acl/grants.ts';
+import type { AccessRequest } from '../acl/model.ts';
 import type { ClaimSource } from '../dane/claims.ts';
 import type { ClientIdentity } from '../dane/identity.ts';
 import type { Endpoint } from '../config/endpoint.ts';
@@ -69,11 +70,20 @@ export interface PluginHost {
    * the listener is `anonymous`.
    */
   listen(options: GateOptions, handler: RequestHandler): Gate;
-  readonly access: AccessControl;
+  readonly access: PluginAccess;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
+}
+
+/** The access list, as a plugin asks it. */
+export interface PluginAccess {
+  /**
+   * Whether the sender of a request may have what it asks for; a "yes" has been charged to the limits of the rule that says it.
+   * Release the grant when the request is done, however it ends.
+   */
+  ask(from: Pick<GateRequest, 'client' | 'connection'>, request: AccessRequest): Promise<Grant>;
 }
 
 export interface GateOptions {

@@ -43,6 +43,12 @@ export class Failures {
     return { ...result, detail: `${result.detail} (found ${ago} s ago; asked again in ${left} s)` };
   }
 
+  /** Whether there is one. */
+  has(key: string, nowMs: number): boolean {
+    const failure = this.#failures.peek(key);
+    return failure !== undefined && this.#endOf(failure) > nowMs;
+  }
+
   /** `isOutage`: nobody answered, so that it is worth trying as soon as somebody does. */
   note(key: string, result: LookupResult, isOutage: boolean, nowMs: number): void {
     const { 'failure-min': least, 'failure-max': most } = this.#limits;

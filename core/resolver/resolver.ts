@@ -19,8 +19,15 @@ export interface LookupResult {
   readonly verdict?: Verdict;
 }
 
+/**
+ * What a lookup takes now: nothing but memory; time, since somebody else asks already; or queries of its own.
+ */
+export type LookupCost = 'memory' | 'wait' | 'query';
+
 /** Looks up RRsets. */
 export interface Resolver {
   /** Looks up one RRset. Never rejects for anything that the network does: that is a status with its detail. */
   lookup(name: Name, type: number): Promise<LookupResult>;
+  /** What `lookup` would take at this moment. A resolver that cannot say it asks anew each time. */
+  costOf?(name: Name, type: number): LookupCost;
 }

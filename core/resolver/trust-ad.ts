@@ -14,7 +14,7 @@ import { parseExtendedError, type EdnsOption } from '../dns/edns.ts';
 import type { Message, ResourceRecord } from '../dns/message.ts';
 import { encodeMessage, makeQuery } from '../dns/message.ts';
 import { Name } from '../dns/name.ts';
-import type { LookupResult, Resolver } from './resolver.ts';
+import type { LookupCost, LookupResult, Resolver } from './resolver.ts';
 import { exchange } from './upstream/exchange.ts';
 import { udpPayloadSize } from './upstream/query.ts';
 import { describeServer, type ExchangeFailure } from './upstream/server.ts';
@@ -43,12 +43,17 @@ export class TrustAdResolver implements Resolver {
 
   /** Looks up one RRset. Never rejects for anything that the network does: that is a status with its detail. */
   lookup(name: Name, type: number): Promise<LookupResult> {
-    const key = `${String(type)} ${name.key}`;
+    const key = questionKey(name, type);
     const running = this.#underWay.get(key);
     if (running) return running;
     const lookup = this.#lookup(name, type).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, lookup);
     return lookup;
+  }
+
+  /** What `lookup` would take at this moment. What the resolver beside us has in its memory cannot be known. */
+  costOf(name: Name, type: number): LookupCost {
+    return this.#underWay.has(questionKey(name, type)) ? 'wait' : 'query';
   }
 
   async #lookup(name: Name, type: number): Promise<LookupResult> {
@@ -124,6 +129,10 @@ function judge(answer: Message, name: Name, type: number, server: Endpoint): Loo
       ? `${what}, validated by ${from}`
       : `${from} says, validated: no ${what} (${rcodeName(rcode)})`;
   return { status: 'secure', rcode, records, ttlSeconds, detail };
+}
+
+function questionKey(name: Name, type: number): string {
+  return `${String(type)} ${name.key}`;
 }
 
 function nothing(rcode: number): { rcode: number; records: []; ttlSeconds: 0 } {

@@ -21,7 +21,7 @@ import { Failures } from './failures.ts';
 import { defaultResolverLimits, type ResolverLimits } from './limits.ts';
 import { ResolverMeters } from './meters.ts';
 import { secondsLeft } from './packed.ts';
-import type { LookupResult, Resolver } from './resolver.ts';
+import type { LookupCost, LookupResult, Resolver } from './resolver.ts';
 import { Servers, type AskOptions } from './upstream/servers.ts';
 import type { UpstreamServer } from './upstream/server.ts';
 import {
@@ -133,6 +133,15 @@ export class ValidatingResolver implements Resolver {
   /** When the cached answer runs out, milliseconds since the epoch; undefined if there is none. */
   cachedUntilMs(name: Name, type: number): number | undefined {
     return this.#cache.cachedUntilMs(name, type, this.#nowMs());
+  }
+
+  /** What `lookup` would take at this moment; a failure that is not tried again yet is known as an answer is. */
+  costOf(name: Name, type: number): LookupCost {
+    const nowMs = this.#nowMs();
+    if (this.#cache.cachedUntilMs(name, type, nowMs) !== undefined) return 'memory';
+    const key = hopKey(name, type);
+    if (this.#underWay.has(key)) return 'wait';
+    return this.#failures.has(key, nowMs) ? 'memory' : 'query';
   }
 
   /** Ends what is under way, and closes the connections. */

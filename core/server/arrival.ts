@@ -19,6 +19,7 @@ import type { ListenerTls } from '../plugin/contract.ts';
 import { alertDescriptions, closeWithAlert } from '../tls/alert.ts';
 import { handshake, type Handshake } from '../tls/handshake.ts';
 import { snapshotPeer, type PeerSnapshot } from '../tls/peer-snapshot.ts';
+import type { Visitor } from './admission.ts';
 import { identify, type ProofMeans } from './identify.ts';
 import type { ConnectionLimits } from './limits.ts';
 
@@ -30,6 +31,8 @@ export interface ArrivalMeans {
   readonly alpnProtocols: readonly string[];
   readonly limits: () => ConnectionLimits;
   readonly proof: ProofMeans;
+  /** Says what may be looked up for the client. */
+  readonly visitor?: Visitor | undefined;
   /** Takes a place for an anonymous client, if one is free; asked once at most. */
   readonly takesAnonymous: () => boolean;
   /** Whether it is us who ended the connection. */
@@ -119,6 +122,7 @@ async function judge(
     dialect: tls.dialect,
     longestProofMs: means.limits()['proof-time'],
     signal: gone,
+    visitor: means.visitor,
   });
   const verdict = await Promise.race([identifying, gone.left]);
   gone.stop();

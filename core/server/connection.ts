@@ -5,9 +5,11 @@
  */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { perMinute, type Budgets } from '../acl/budgets.ts';
 import { formatEndpoint } from '../config/endpoint.ts';
 import type { ClientIdentity } from '../dane/identity.ts';
 import { noIdentityReasons, type NoIdentityReason } from '../dane/types.ts';
+import type { Teller } from '../observe/feed.ts';
 import type { Log } from '../observe/log.ts';
 import {
   arrive,
@@ -18,26 +20,26 @@ import {
   type RefusalReason,
   type WhyNot,
 } from './arrival.ts';
+import { blameless, isCharged, type Visitor } from './admission.ts';
 import { keepProved } from './keep-proved.ts';
 import type { ConnectionService, ServedConnection } from './service.ts';
+import type { Withdrawals } from './withdrawal.ts';
 
 /** What connections of one gate share. */
 export interface ConnectionEnvironment extends Pick<ArrivalMeans, 'context' | 'tls' | 'limits' | 'proof'> {
   readonly service: ConnectionService;
+  readonly withdrawals: Withdrawals;
+  /** Of lines about refusals for which no address is charged, by reason. */
+  readonly warnings: Budgets;
   readonly log: Log;
+  /** Told of each connection that has arrived or was refused. */
+  readonly feed?: Teller | undefined;
 }
 
 const becomesAnonymous = 'client is anonymous';
 
-/**
- * Why a client is anonymous that showed nothing which had to be looked up or judged. Nothing bounds how many come so, where
- * anonymous clients are let in: they are counted, at no charge to their address, and their lines are for debugging.
- */
-export const showsNothing: ReadonlySet<RefusalReason> = new Set([
-  'no-certificate',
-  'no-claim',
-  'not-admitted',
-]);
+/** Lines at level warn that one reason gets a minute, of those for which no address is charged; the rest is at debug. */
+const warningsPerMinute = perMinute(60);
 
 /** What a connection tells and asks its gate on its way. */
 export interface ConnectionEvents {
@@ -65,13 +67,19 @@ export class Connection {
   readonly #id: number;
   readonly #remote: string;
   readonly #startedMs: number;
+  readonly #visitor: Visitor;
+  /** Changes of the access list up to when it began. */
+  readonly #changesBefore: number;
   #served: ServedConnection | undefined;
   #closing = false;
 
-  constructor(id: number, raw: Socket, environment: ConnectionEnvironment) {
+  /** @param visitor decides for the client's address */
+  constructor(id: number, raw: Socket, environment: ConnectionEnvironment, visitor: Visitor) {
     this.#id = id;
     this.#raw = raw;
     this.#environment = environment;
+    this.#visitor = visitor;
+    this.#changesBefore = environment.withdrawals.count;
     this.#remote = describeRemote(raw);
     this.#startedMs = environment.proof.nowMs();
   }
@@ -95,6 +103,7 @@ export class Connection {
     try {
       const arrival = await arrive(this.#raw, {
         ...this.#environment,
+        visitor: this.#visitor,
         alpnProtocols: this.#environment.service.alpnProtocols,
         takesAnonymous,
         isClosing: () => this.#closing,
@@ -102,6 +111,7 @@ export class Connection {
           this.#logDefect(error);
         },
       });
+      this.#tell(arrival);
       if (arrival.outcome !== 'identified') onNo(arrival.whyNot.reason, arrival.outcome === 'anonymous');
       if (arrival.outcome === 'refused') return await this.#refuse(arrival);
       // An anonymous client keeps the place as long as a lookup of the name that it claimed is under way.
@@ -119,6 +129,21 @@ export class Connection {
     }
   }
 
+  #tell(arrival: Arrival): void {
+    const { feed } = this.#environment;
+    if (feed?.isWatched !== true) return;
+    const about = { event: 'connection', connection: this.#id, remote: this.#remote };
+    if (arrival.outcome === 'identified') {
+      const { identity, source, peer } = arrival.identified;
+      const who = { client: identity.name, claim: source, key: keyOf(peer), proof: identity.proof };
+      feed.say({ ...about, ...who, allowed: true, reason: 'identified' });
+      return;
+    }
+    const { reason, detail, claims, key } = arrival.whyNot;
+    const why = { claims: orNothing(claims), key, reason, detail: orNothing(detail) };
+    feed.say({ ...about, ...why, allowed: arrival.outcome === 'anonymous' });
+  }
+
   async #refuse({ whyNot, settled }: Arrival & { outcome: 'refused' }): Promise<ConnectionOutcome> {
     this.#logNo('connection refused', whyNot);
     await settled;
@@ -130,7 +155,7 @@ export class Connection {
     const { reason } = arrival.whyNot;
     this.#logNo(becomesAnonymous, arrival.whyNot);
     const served = this.#begin(arrival.socket, () => undefined);
-    await this.#end(served, () => ({ anonymous: reason }), showsNothing.has(reason) ? 'debug' : 'info');
+    await this.#end(served, () => ({ anonymous: reason }), isCharged(reason, true) ? 'info' : 'debug');
     return { ...octetsOf(served), isAnonymous: true };
   }
 
@@ -138,7 +163,7 @@ export class Connection {
     socket: TLSSocket,
     { identity, source, peer }: Identified,
   ): Promise<ConnectionOutcome> {
-    const { proof, limits } = this.#environment;
+    const { proof, limits, withdrawals } = this.#environment;
     let current = identity;
     const served = this.#begin(socket, () => current);
     const stopProving = keepProved({
@@ -148,6 +173,7 @@ export class Connection {
       longestProofMs: () => limits()['proof-time'],
       onRenewed: (renewed) => {
         current = renewed;
+        this.#visitor.proved(renewed.name);
       },
       // Without an alert: replies may have been sent, and a secondary waits for its end, not for a word (ADR 4).
       onLost: (why) => {
@@ -157,6 +183,15 @@ export class Connection {
         this.#logDefect(error);
       },
     });
+    const letGo = withdrawals.hold(
+      {
+        name: identity.name,
+        withdraw: () => {
+          served.stop('not-admitted');
+        },
+      },
+      this.#changesBefore,
+    );
     try {
       await this.#end(served, () => ({
         client: current.name.toString(),
@@ -165,6 +200,7 @@ export class Connection {
         proof: current.proof,
       }));
     } finally {
+      letGo();
       stopProving();
     }
     return octetsOf(served);
@@ -209,10 +245,7 @@ export class Connection {
 
   #logNo(event: string, { reason, detail, claims, key }: WhyNot): void {
     const why = reason in noIdentityReasons ? noIdentityReasons[reason as NoIdentityReason] : undefined;
-    // An outage of the resolver refuses everybody: that is ours to mend.
-    const level = reason === 'lookup-failed' ? 'warn' : 'info';
-    const isOfAnybody = event === becomesAnonymous && showsNothing.has(reason);
-    this.#environment.log[isOfAnybody ? 'debug' : level](event, {
+    this.#environment.log[this.#levelOf(reason, event === becomesAnonymous)](event, {
       connection: this.#id,
       remote: this.#remote,
       reason,
@@ -222,6 +255,15 @@ export class Connection {
       detail: orNothing(detail),
       durationMs: this.#durationMs(),
     });
+  }
+
+  #levelOf(reason: RefusalReason, isAnonymous: boolean): 'warn' | 'info' | 'debug' {
+    if (isCharged(reason, isAnonymous) || reason === 'gate-closing' || reason === 'internal-error') {
+      return 'info';
+    }
+    // An outage of the resolver, or of the access list, refuses everybody: that is ours to mend.
+    const isOutage = blameless.has(reason) && this.#environment.warnings.take(reason, warningsPerMinute);
+    return isOutage ? 'warn' : 'debug';
   }
 
   #logDefect(error: unknown, client?: string): void {

@@ -3,20 +3,18 @@
  */
 import net from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { Budgets } from '../acl/budgets.ts';
 import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Gate, ListenerTls } from '../plugin/contract.ts';
-import type { RefusalReason } from './arrival.ts';
-import {
-  Connection,
-  showsNothing,
-  type ConnectionEnvironment,
-  type ConnectionOutcome,
-} from './connection.ts';
-import { FailureBudget } from './failure-budget.ts';
+import { Connection, type ConnectionEnvironment } from './connection.ts';
+import { AdmissionBudgets } from './admission-budgets.ts';
+import { AdmissionGuard, isCharged } from './admission.ts';
+import { GateMeters } from './gate-meters.ts';
 import type { ConnectionLimits } from './limits.ts';
 import { ListenerTlsState, type ListenerTlsMeans } from './listener-tls.ts';
 import { addressKey, Places } from './places.ts';
+import { Withdrawals } from './withdrawal.ts';
 
 /** An address that cannot be listened on, in words for the operator. */
 export class ListenError extends Error {
@@ -26,66 +24,94 @@ export class ListenError extends Error {
 }
 
 export interface GateServerOptions
-  extends Pick<ConnectionEnvironment, 'proof' | 'service' | 'log'>, ListenerTlsMeans {
+  extends Pick<ConnectionEnvironment, 'proof' | 'service' | 'log' | 'feed'>, ListenerTlsMeans {
   readonly addresses: readonly Endpoint[];
   readonly limits: ConnectionLimits;
   readonly tls: ListenerTls;
   readonly metrics: Metrics;
   /** Label of the metrics. */
   readonly label: string;
+  /** Those of all listeners; its own if there are none. */
+  readonly budgets?: AdmissionBudgets | undefined;
 }
 
-/** Refusals that say nothing against the client: after an outage of the resolver it is to come in at once. */
-const notTheClientsFault: ReadonlySet<RefusalReason> = new Set([
-  'lookup-failed',
-  'gate-closing',
-  'internal-error',
-]);
-
-/** Connections that the kernel holds for us between SYN and accept. */
-const backlog = 511;
+/**
+ * Connections that the kernel holds for us between SYN and accept, if net.core.somaxconn allows it: in a flood those that
+ * come while we are busy with handshakes, the good ones among them.
+ */
+const backlog = 4096;
 
 export class GateServer implements Gate {
   readonly #options: GateServerOptions;
-  readonly #meters: Meters;
+  readonly #meters: GateMeters;
   readonly #servers: Server[] = [];
   /** Each with the promise of its last word in log and metrics. */
   readonly #connections = new Map<Connection, Promise<void>>();
   readonly #places = new Places();
   readonly #handshakes = new Places();
   readonly #anonymous = new Places();
-  readonly #failures = new FailureBudget();
+  readonly #admission: AdmissionGuard;
+  readonly #withdrawals: Withdrawals;
   readonly #environment: ConnectionEnvironment;
   readonly #tls: ListenerTlsState;
   #limits: ConnectionLimits;
+  #endSubscription: (() => void) | undefined;
   #nextId = 1;
 
   /** Throws as gateContext does. */
   constructor(options: GateServerOptions) {
     this.#options = options;
     this.#limits = options.limits;
-    this.#meters = new Meters(options.metrics, options.label, {
+    const { proof, log, metrics } = options;
+    const access = proof.access.seenBy?.({ staleMaxMs: () => this.#limits['stale-max'] }) ?? proof.access;
+    this.#admission = new AdmissionGuard({
+      limits: () => this.#limits,
+      nowMs: proof.nowMs,
+      budgets: options.budgets ?? new AdmissionBudgets({ nowMs: proof.nowMs, metrics }),
+      onBarred: (limit) => {
+        this.#meters.barred(limit);
+      },
+    });
+    this.#withdrawals = new Withdrawals({
+      admit: (name) => access.admit(name),
+      onDefect: (error) => {
+        log.error('defect', { doing: 'withdrawal', error });
+      },
+    });
+    this.#meters = new GateMeters(options.metrics, options.label, {
       open: () => this.#places.taken,
       handshakes: () => this.#handshakes.taken,
+      proofs: () => this.#admission.waiting,
     });
     this.#tls = new ListenerTlsState(options.tls, options);
     this.#environment = {
       context: () => this.#tls.context(),
       tls: () => this.#tls.tls,
-      proof: options.proof,
+      proof: { ...proof, access },
       service: options.service,
-      log: options.log,
+      withdrawals: this.#withdrawals,
+      warnings: new Budgets({ kind: 'warnings', nowMs: proof.nowMs }),
+      log,
+      feed: options.feed,
       limits: () => this.#limits,
     };
   }
 
+  get limits(): ConnectionLimits {
+    return this.#limits;
+  }
+
   async open(): Promise<readonly Endpoint[]> {
+    this.#endSubscription ??= this.#options.proof.access.onChange?.((change) => {
+      this.#withdrawals.note(change);
+    });
     try {
       const opened: Endpoint[] = [];
       for (const address of this.#options.addresses) opened.push(await this.#listen(address));
       return opened;
     } catch (error) {
       for (const server of this.#servers) server.close();
+      this.#unsubscribe();
       throw error;
     }
   }
@@ -113,6 +139,12 @@ export class GateServer implements Gate {
     }, deadlineMs);
     await Promise.all([...closed, ...this.#connections.values()]);
     clearTimeout(cut);
+    this.#unsubscribe();
+  }
+
+  #unsubscribe(): void {
+    this.#endSubscription?.();
+    this.#endSubscription = undefined;
   }
 
   #listen(address: Endpoint): Promise<Endpoint> {
@@ -141,20 +173,28 @@ export class GateServer implements Gate {
     // A client that is gone already has no address.
     const key = addressKey(socket.remoteAddress ?? '');
     const limits = this.#limits;
-    if (!this.#failures.hasLeft(key, limits['failures-per-address'], this.#options.proof.nowMs())) {
+    if (!this.#admission.mayCome(key)) {
       this.#turnAway(socket, 'failures');
+      return;
+    }
+    const isKnown = this.#admission.knows(key);
+    if (!isKnown && !this.#admission.mayShakeHands()) {
+      this.#turnAway(socket, 'handshakes-per-second');
       return;
     }
     if (!this.#places.take(key, limits.connections, limits['connections-per-address'])) {
       this.#turnAway(socket, 'connections');
       return;
     }
-    if (!this.#handshakes.take(key, limits.handshakes, limits['handshakes-per-address'])) {
+    // A flood of strangers does not keep those out who have been here before.
+    const handshakes = isKnown ? Infinity : limits.handshakes;
+    if (!this.#handshakes.take(key, handshakes, limits['handshakes-per-address'])) {
       this.#places.free(key);
       this.#turnAway(socket, 'handshakes');
       return;
     }
-    const connection = new Connection(this.#nextId++, socket, this.#environment);
+    const visitor = this.#admission.visitor(key);
+    const connection = new Connection(this.#nextId++, socket, this.#environment, visitor);
     this.#connections.set(connection, this.#follow(connection, key));
   }
 
@@ -170,7 +210,7 @@ export class GateServer implements Gate {
       onArrived: freeHandshake,
       // At once, and not when the connection has ended: who was refused may be here again before.
       onNo: (reason, isServed) => {
-        this.#charge(key, reason, isServed);
+        if (isCharged(reason, isServed)) this.#admission.failed(key);
       },
       takesAnonymous: () => {
         const { anonymous: most, 'anonymous-per-address': perAddress } = this.#limits;
@@ -186,61 +226,12 @@ export class GateServer implements Gate {
     this.#meters.ended(outcome);
   }
 
-  #charge(key: string, reason: RefusalReason, isServed: boolean): void {
-    if (notTheClientsFault.has(reason) || (isServed && showsNothing.has(reason))) return;
-    this.#failures.charge(key, this.#limits['failures-per-address'], this.#options.proof.nowMs());
-  }
-
   #turnAway(socket: Socket, limit: string): void {
     this.#meters.turnedAway(limit);
     // Not at info: a flood must not fill the disk. The metric tells how many.
     this.#options.log.debug('connection turned away', { remote: socket.remoteAddress, limit });
     socket.on('error', () => undefined);
     socket.resetAndDestroy();
-  }
-}
-
-/** The gate's series. */
-class Meters {
-  readonly #label: string;
-  readonly #ended;
-  readonly #turnedAway;
-  readonly #octets;
-
-  /** @param now what there is at this moment */
-  constructor(
-    metrics: Metrics,
-    label: string,
-    now: { readonly open: () => number; readonly handshakes: () => number },
-  ) {
-    this.#label = label;
-    metrics.gauge('connections', 'Open connections.', ['gate']).follow({ gate: label }, now.open);
-    metrics
-      .gauge('handshakes', 'Connections that are not identified yet.', ['gate'])
-      .follow({ gate: label }, now.handshakes);
-    this.#ended = metrics.counter('connections_total', 'Connections that ended, by outcome.', [
-      'gate',
-      'outcome',
-    ]);
-    this.#turnedAway = metrics.counter('turned_away_total', 'Connections closed at once by a limit.', [
-      'gate',
-      'limit',
-    ]);
-    this.#octets = metrics.counter('octets_total', 'Octets of clients that were served.', [
-      'gate',
-      'direction',
-    ]);
-  }
-
-  ended(outcome: ConnectionOutcome): void {
-    const served = outcome.isAnonymous === true ? 'anonymous' : 'served';
-    this.#ended.add({ gate: this.#label, outcome: outcome.refused ?? served });
-    this.#octets.add({ gate: this.#label, direction: 'in' }, outcome.octetsIn);
-    this.#octets.add({ gate: this.#label, direction: 'out' }, outcome.octetsOut);
-  }
-
-  turnedAway(limit: string): void {
-    this.#turnedAway.add({ gate: this.#label, limit });
   }
 }
 

@@ -2,9 +2,9 @@
  * Keeps an identity proved while its connection lives: before the proof runs out it is made again, and when it cannot be,
  * the connection ends.
  *
- * A resolver that does not answer for a while takes nobody's identity away before its time: there is a second and a third
- * try until the old proof has run out. Any other "no" counts at once. Who does not answer at all, be it the resolver or the
- * access list, takes it away `graceMs` after the old proof has run out.
+ * A resolver that does not answer for a while, or an access list whose store is away, takes nobody's identity away before
+ * its time: there is a second and a third try until the old proof has run out. Any other "no" counts at once. Who does not
+ * answer at all, be it the resolver or the access list, takes it away `graceMs` after the old proof has run out.
  */
 import type { ClientIdentity } from '../dane/identity.ts';
 import type { PeerCredentials } from '../dane/types.ts';
@@ -78,23 +78,25 @@ export function keepProved(options: KeepProvedOptions): () => void {
   };
   const again = async (): Promise<void> => {
     // The access list may have lost the name meanwhile, and then the DNS is not asked about it any more.
-    const isAdmitted = await means.access.admits(identity.name);
+    const admission = await means.access.admit(identity.name);
     if (isStopped()) return;
-    if (!isAdmitted) {
-      lose('not-admitted');
+    if (!admission.admitted) {
+      loseOrRetry(admission, admission.reason === 'access-unavailable');
       return;
     }
     const verdict = await prove(identity.name, peer, means, longestProofMs());
     if (isStopped()) return;
-    const leftMs = endsMs - means.nowMs();
     if (verdict.identity) {
       onRenewed(verdict.identity);
       begin(verdict.identity);
-    } else if (verdict.reason === 'lookup-failed' && leftMs > 0) {
-      wait(Math.max(Math.min(leftMs, shortestRetryMs), leftMs / 2));
     } else {
-      lose(verdict.detail ? `${verdict.reason}: ${verdict.detail}` : verdict.reason);
+      loseOrRetry(verdict, verdict.reason === 'lookup-failed');
     }
+  };
+  const loseOrRetry = ({ reason, detail }: { reason: string; detail: string }, mayPass: boolean): void => {
+    const leftMs = endsMs - means.nowMs();
+    if (mayPass && leftMs > 0) wait(Math.max(Math.min(leftMs, shortestRetryMs), leftMs / 2));
+    else lose(detail ? `${reason}: ${detail}` : reason);
   };
 
   begin(identity);

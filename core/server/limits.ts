@@ -31,7 +31,7 @@ export const connectionLimits = {
     max: 100_000,
     unit: 'count',
     reason:
-      'connections that are not identified yet (TLS handshake and proof), the only state a stranger can hold',
+      'connections that are not identified yet (TLS handshake and proof), the only state a stranger can hold; an address from which a client was identified within the last hour finds a place beyond them',
   },
   'handshakes-per-address': {
     default: 64,
@@ -39,6 +39,14 @@ export const connectionLimits = {
     max: 100_000,
     unit: 'count',
     reason: 'the same for one client address, so that slow strangers leave room for everybody else',
+  },
+  'handshakes-per-second': {
+    default: 500,
+    min: 1,
+    max: 1_000_000,
+    unit: 'count',
+    reason:
+      'handshakes a second that are begun with addresses from which nobody was identified within the last hour; more are turned away, so that a flood of strangers leaves a processor for those who are known. One processor does one to two thousand; raise it where more new clients than that come at once',
   },
   anonymous: {
     default: 1024,
@@ -62,6 +70,46 @@ export const connectionLimits = {
     unit: 'count',
     reason:
       'connections a minute from one client address that are refused for want of an identity; more are turned away. Against strangers who make us work in TLS handshakes, and fill the log',
+  },
+  'failures-per-name': {
+    default: 120,
+    min: 1,
+    max: 1_000_000,
+    unit: 'count',
+    reason:
+      'connections a minute that claim one name of the access list and do not prove it; more are refused before the DNS is asked, but for those from an address that has proved the name within the last hour',
+  },
+  'lookups-per-address': {
+    default: 60,
+    min: 1,
+    max: 1_000_000,
+    unit: 'count',
+    reason:
+      'questions a minute to the DNS that connections from one client address caused and that identified nobody; beyond it only what is known already is used. Answers from memory, and proofs that succeed, are not counted',
+  },
+  'lookups-per-name': {
+    default: 600,
+    min: 1,
+    max: 1_000_000,
+    unit: 'count',
+    reason:
+      'the same for one name of the access list, or one pattern (`*.name`) with all names below it, from whatever address; whoever comes from where the name was proved within the last hour is not held up',
+  },
+  proofs: {
+    default: 256,
+    min: 1,
+    max: 100_000,
+    unit: 'count',
+    reason:
+      'connections that wait for the DNS, part of `handshakes`: the rest is for those whose records are at hand',
+  },
+  'proofs-per-domain': {
+    default: 32,
+    min: 1,
+    max: 100_000,
+    unit: 'count',
+    reason:
+      'the same for clients of one domain (the name above that of the client, or the pattern `*.name` that it is listed by), so that slow name servers of one leave room for the others',
   },
   'handshake-time': {
     default: 10_000,
@@ -114,6 +162,14 @@ export const connectionLimits = {
     unit: 'ms',
     reason:
       'the longest that a proof counts, whatever the TTL of the TLSA record says; then it is made again',
+  },
+  'stale-max': {
+    default: 3_600_000,
+    min: 0,
+    max: 604_800_000,
+    unit: 'ms',
+    reason:
+      'how old what is known of the access list may be while its store cannot be reached; then nobody is let in, and nothing is allowed, until it can. Without effect on a list that is a file',
   },
 } as const satisfies LimitsTable;
 

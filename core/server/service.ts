@@ -17,6 +17,7 @@ export type ConnectionEnd =
   | 'bad-framing'
   | 'client-does-not-read'
   | 'proof-gone'
+  | 'not-admitted'
   | 'reply-broken'
   | 'gate-closing'
   | 'tls-error';

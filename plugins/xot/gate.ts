@@ -6,16 +6,15 @@
  * the strict policy).
  */
 import {
-  EdeCode,
   formatEndpoint,
   listenerTls,
   Places,
   Rcode,
   rcodeName,
-  type Decision,
   type Gate,
   type GateReply,
   type GateRequest,
+  type Grant,
   type Name,
   type Plugin,
   type PluginHost,
@@ -27,27 +26,10 @@ import { xotMetrics, type XotMetrics } from './metrics.ts';
 import { PrimaryPool } from './primary.ts';
 import { PrimaryQueries } from './primary-queries.ts';
 import { answerQuery } from './query.ts';
+import { accessRefusal, notAuthoritative, RefusalLines, tooMany } from './refusals.ts';
 import { relay, type RelayReport } from './relay.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from './reply.ts';
 import { readRequest, type Refusal, type ZoneRequest } from './request.ts';
-
-/** RFC 8914 section 4.19: the client is known, but not for this. */
-const prohibited: Refusal = {
-  rcode: Rcode.REFUSED,
-  infoCode: EdeCode.PROHIBITED,
-  text: 'this client may not transfer this zone',
-};
-const notAuthoritative: Refusal = {
-  rcode: Rcode.NOTAUTH,
-  infoCode: EdeCode.NOT_AUTHORITATIVE,
-  text: 'this zone is not served here',
-};
-/** RFC 9103 section 6.3.3: a limit on transfers is told by SERVFAIL. */
-const tooMany: Refusal = {
-  rcode: Rcode.SERVFAIL,
-  infoCode: EdeCode.OTHER,
-  text: 'too many transfers at once; try again later',
-};
 
 export const xotGate: Plugin<XotGateConfig> = {
   name: 'xot/gate',
@@ -59,12 +41,21 @@ export const xotGate: Plugin<XotGateConfig> = {
   setup: (host, config) => new XotGate(host, config),
 };
 
+/** A request that has been decided about. */
+interface Asked {
+  readonly from: GateRequest;
+  readonly request: ZoneRequest;
+  readonly style: ReplyStyle;
+  readonly grant: Grant;
+}
+
 class XotGate implements PluginInstance<XotGateConfig> {
   readonly #host: PluginHost;
   readonly #metrics: XotMetrics;
   readonly #gate: Gate;
   readonly #transfers = new Places();
   readonly #queries = new Places();
+  readonly #refusalLines = new RefusalLines();
   #config: XotGateConfig;
   #zones: ReadonlySet<string>;
   #pool: PrimaryPool;
@@ -127,13 +118,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
         this.#count('malformed', Rcode.FORMERR);
         return formatErrorReply(gateRequest.octets);
       }
-      this.#host.log[levelOfNo(gateRequest)]('request refused', {
-        connection: gateRequest.connection.id,
-        remote: gateRequest.connection.remote,
-        client: nameOf(gateRequest),
-        reason: 'not-supported',
-        detail: parsed.refusal.text,
-      });
+      this.#logNo(gateRequest, 'not-supported', { detail: parsed.refusal.text });
       return this.#refuse(
         'other',
         { request: parsed.message, idleTimeMs: gateRequest.idleTimeMs },
@@ -142,45 +127,56 @@ class XotGate implements PluginInstance<XotGateConfig> {
     }
     const { request } = parsed;
     const style: ReplyStyle = { request: request.message, idleTimeMs: gateRequest.idleTimeMs };
-    // Permission before existence: who may not transfer a zone does not learn whether it is served here.
-    const decision = await this.#decide(gateRequest, request.zone);
-    if (!decision.allowed) {
-      this.#logNo(gateRequest, request, decision.reason, decision.entry);
-      return this.#refuse(request.kind, style, prohibited);
+    const grant = await this.#host.access.ask(gateRequest, {
+      action: 'transfer',
+      zone: request.zone,
+      startsTransfer: request.kind !== 'SOA',
+    });
+    const asked = { from: gateRequest, request, style, grant };
+    try {
+      const reply = await this.#judge(asked);
+      // A stream is not done yet: it gives the grant back at its end.
+      if (reply === undefined || Buffer.isBuffer(reply)) grant.release();
+      return reply;
+    } catch (error) {
+      grant.release();
+      throw error;
+    }
+  }
+
+  /** Permission before existence: who may not transfer a zone does not learn whether it is served here. */
+  #judge(asked: Asked): GateReply | Promise<GateReply> {
+    const { from, request, style, grant } = asked;
+    const { allowed, reason, entry, rule, detail } = grant.decision;
+    if (!allowed) {
+      this.#logNo(from, reason, { ...aboutRequest(request), entry, rule, detail });
+      return this.#refuse(request.kind, style, accessRefusal(reason));
     }
     if (!this.#zones.has(request.zone.key)) {
-      this.#logNo(gateRequest, request, 'zone-not-served', decision.entry);
+      this.#logNo(from, 'zone-not-served', { ...aboutRequest(request), entry, rule });
       return this.#refuse(request.kind, style, notAuthoritative);
     }
-    return this.#relay(gateRequest, request, style, decision.entry);
+    return this.#relay(asked);
   }
 
-  #decide({ client }: GateRequest, zone: Name): Promise<Decision> {
-    const { access } = this.#host;
-    const wish = { action: 'transfer', zone } as const;
-    return client === undefined ? access.decideAnonymous(wish) : access.decide(client, wish);
-  }
-
-  #relay(
-    from: GateRequest,
-    request: ZoneRequest,
-    style: ReplyStyle,
-    entry: string | undefined,
-  ): GateReply | Promise<GateReply> {
+  #relay({ from, request, style, grant }: Asked): GateReply | Promise<GateReply> {
     const { limits } = this.#config;
+    const { entry, rule } = grant.decision;
     const isQuery = request.kind === 'SOA';
     const places = isQuery ? this.#queries : this.#transfers;
     const total = isQuery ? limits.queries : limits.transfers;
     const perClient = isQuery ? limits['queries-per-client'] : limits['transfers-per-client'];
     const key = from.client?.name.key ?? anonymousKey;
+    const startedMs = this.#host.nowMs();
     if (!places.take(key, total, perClient)) {
-      this.#logNo(from, request, 'too-many-at-once', entry);
+      // Without the rule, which had nothing against it.
+      this.#logNo(from, 'too-many-at-once', { ...aboutRequest(request), entry, detail: gateLimits });
       return this.#refuse(request.kind, style, tooMany);
     }
-    const startedMs = this.#host.nowMs();
     const onEnd = (report: RelayReport): void => {
       places.free(key);
-      this.#report(from, request, report, this.#host.nowMs() - startedMs, entry);
+      grant.release();
+      this.#report(from, request, report, this.#host.nowMs() - startedMs, { entry, rule });
     };
     const common = { request, style, limits, signal: from.signal, onEnd };
     return isQuery
@@ -194,14 +190,15 @@ class XotGate implements PluginInstance<XotGateConfig> {
     request: ZoneRequest,
     report: RelayReport,
     durationMs: number,
-    entry: string | undefined,
+    by: { readonly entry: string | undefined; readonly rule: string | undefined },
   ): void {
     this.#count(request.kind, report.rcode);
     const complete = report.outcome === 'complete';
     const fields = {
-      ...this.#who(from, request),
+      ...whoAsks(from),
+      ...aboutRequest(request),
       proof: from.client?.proof,
-      entry,
+      ...by,
       outcome: report.outcome,
       reason: report.reason || undefined,
       serial: report.serial,
@@ -222,19 +219,13 @@ class XotGate implements PluginInstance<XotGateConfig> {
     this.#host.log[level]('transfer', { ...fields, form: report.form });
   }
 
-  #logNo(from: GateRequest, request: ZoneRequest, reason: string, entry: string | undefined): void {
-    this.#host.log[levelOfNo(from)]('request refused', { ...this.#who(from, request), reason, entry });
-  }
-
-  #who(from: GateRequest, request: ZoneRequest) {
-    return {
-      connection: from.connection.id,
-      remote: from.connection.remote,
-      client: nameOf(from),
-      kind: request.kind,
-      zone: request.zone.toString(),
-      clientSerial: request.clientSerial,
-    };
+  #logNo(from: GateRequest, reason: string, about: Readonly<Record<string, unknown>>): void {
+    this.#metrics.refused.add({ reason });
+    // Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log.
+    const unseen = from.client && this.#refusalLines.next(from.client.name.key, this.#host.nowMs());
+    const level = unseen === undefined ? 'debug' : 'info';
+    const fields = { ...whoAsks(from), ...about, reason, unseen: unseen === 0 ? undefined : unseen };
+    this.#host.log[level]('request refused', fields);
   }
 
   #refuse(kind: string, style: ReplyStyle, refusal: Refusal): Buffer {
@@ -250,14 +241,15 @@ class XotGate implements PluginInstance<XotGateConfig> {
 /** All anonymous clients share what one client has: they are strangers, and together they must not take every place. */
 const anonymousKey = '';
 
-/** Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log. Metrics count it. */
-function levelOfNo({ client }: GateRequest): 'info' | 'debug' {
-  return client === undefined ? 'debug' : 'info';
+const gateLimits = 'a limit of the gate, not of a rule';
+
+/** For the log; no name for an anonymous client. */
+function whoAsks({ connection, client }: GateRequest) {
+  return { connection: connection.id, remote: connection.remote, client: client?.name.toString() };
 }
 
-/** For the log; undefined for an anonymous client. */
-function nameOf({ client }: GateRequest): string | undefined {
-  return client?.name.toString();
+function aboutRequest({ kind, zone, clientSerial }: ZoneRequest) {
+  return { kind, zone: zone.toString(), clientSerial };
 }
 
 function keysOf(zones: readonly Name[]): ReadonlySet<string> {

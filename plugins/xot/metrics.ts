@@ -9,6 +9,9 @@ export type XotMetrics = ReturnType<typeof xotMetrics>;
 export function xotMetrics(metrics: Metrics) {
   return {
     requests: metrics.counter('xot_requests_total', 'Requests by kind and response code.', ['kind', 'rcode']),
+    refused: metrics.counter('xot_refused_total', 'Requests refused, by reason; all but malformed ones.', [
+      'reason',
+    ]),
     transfers: metrics.counter('xot_transfers_total', 'Transfers by form and outcome.', ['form', 'outcome']),
     records: metrics.counter('xot_records_total', 'Records sent in transfers.', []),
     durations: metrics.histogram(

@@ -32,14 +32,18 @@ describe('a running daemon', () => {
 
       gate.writeAccess({});
       await gate.lines('access list loaded');
-      expect((await open.request({ zone })).rcode).to.equal(Rcode.REFUSED);
+      expect((await open.request({ zone })).outcome).to.equal('closed');
       expect((await gate.transfer(client)).messageCount).to.equal(0);
 
-      gate.writeAccess({ [clientName]: [zone] });
+      gate.writeAccess({ [clientName]: ['other.example'] });
       await gate.lines('access list loaded', 2);
-      expect((await open.request({ zone })).outcome).to.equal('complete');
-      expect((await gate.transfer(client)).outcome).to.equal('complete');
-      open.close();
+      const again = await gate.open(client);
+      expect((await again.request({ zone })).rcode).to.equal(Rcode.REFUSED);
+
+      gate.writeAccess({ [clientName]: [zone] });
+      await gate.lines('access list loaded', 3);
+      expect((await again.request({ zone })).outcome).to.equal('complete');
+      again.close();
     });
 
     it('when another file takes its place', async () => {

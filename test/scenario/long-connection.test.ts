@@ -17,6 +17,7 @@ import { keepProved } from '../../core/server/keep-proved.ts';
 import { TestClient } from '../support/gate-bed.ts';
 import { makeIdentity, TestGate, tlsaRdata, until } from '../support/gate.ts';
 import { namedClientContext, type NamedClient } from '../support/named-client.ts';
+import { everybodyAdmitted } from '../support/access.ts';
 
 const zone = 'example.com';
 const removed = '_xfr.ns2.example';
@@ -188,7 +189,7 @@ describe('the proof of a connection that stays, in a time that is not real', () 
         const goneMs = startMs + 2 * ttlMs + phase * ttlMs + stepMs;
         const means: ProofMeans = {
           ...caching(ttlMs, () => goneMs, tlsaRdata(identity)),
-          access: { admits: () => Promise.resolve(true) },
+          access: { admit: () => Promise.resolve(everybodyAdmitted) },
           nowMs: Date.now,
         };
         const peer = { ...identity, dnsNames: [], chain: [] };

@@ -24,8 +24,12 @@ export interface TestGateOptions {
   readonly lab?: LabOptions;
   /** The access list: for each client's name or pattern, the zones that it may transfer. */
   readonly clients?: Clients;
+  /** The whole access list, instead of `clients` and `anonymous`. */
+  readonly accessText?: string;
   /** More keys of the listener, as in the configuration: `{ claims: '[extension]', 'on-failure': 'anonymous' }`. */
   readonly listener?: Readonly<Record<string, string>>;
+  /** Where the access list is, as in the configuration; a file of its own, which `clients` fills, if not said. */
+  readonly access?: string;
   /** What anonymous clients may transfer; undefined: the access list does not speak of them. */
   readonly anonymous?: readonly string[];
   /** As in the configuration: `{ 'handshake-time': '500ms' }`. */
@@ -111,7 +115,8 @@ export class TestGate {
     this.identity = identity;
     this.#options = options;
     this.#directory = mkdtempSync(join(tmpdir(), 'danced-gate-'));
-    this.accessFile = this.#write('access.yaml', accessList(options.clients ?? {}, options.anonymous));
+    const access = options.accessText ?? accessList(options.clients ?? {}, options.anonymous);
+    this.accessFile = this.#write('access.yaml', access);
     this.#write('danced.yaml', this.#configuration());
     this.writeIdentity(identity);
   }
@@ -238,13 +243,13 @@ export class TestGate {
 
   #configuration(): string {
     const { zones = ['example.com'], primary = this.lab.primary, limits = {}, listener = {} } = this.#options;
-    // The tests refuse clients by the hundred, all from one address.
-    const all = { 'failures-per-address': 1_000_000, ...limits };
+    // The tests refuse clients by the hundred, all from one address and by few names.
+    const all = { ...Object.fromEntries(budgets.map((budget) => [budget, 1_000_000])), ...limits };
     const limitLines = Object.entries(all).map(([key, value]) => `\n      ${key}: ${value}`);
     return `version: 1
 identity: { name: ${gateName}, directory: gate }
 resolver: ${this.#resolver()}
-${this.#dane()}access: { store: file, file: access.yaml }
+${this.#dane()}access: ${this.#options.access ?? '{ store: file, file: access.yaml }'}
 observe: { listen: "127.0.0.1:0" }
 plugins:
   - use: xot/gate
@@ -291,6 +296,13 @@ ${Object.entries(listener)
   }
 }
 
+const budgets = [
+  'handshakes-per-second',
+  'failures-per-address',
+  'failures-per-name',
+  'lookups-per-address',
+  'lookups-per-name',
+] as const;
 const gauges = ['danced_connections{gate="xot/gate"}', 'danced_handshakes{gate="xot/gate"}'];
 
 function accessList(clients: Clients, anonymous?: readonly string[]): string {

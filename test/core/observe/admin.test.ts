@@ -1,8 +1,11 @@
-import net from 'node:net';
 import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import net from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { expect } from 'chai';
 import { adminLimits, startAdminServer } from '../../../core/observe/admin.ts';
 import type { AdminServer } from '../../../core/observe/admin.ts';
+import { Feed, maxWaitingEvents } from '../../../core/observe/feed.ts';
 import { Metrics } from '../../../core/observe/metrics.ts';
 
 describe('the admin server', () => {
@@ -109,6 +112,14 @@ describe('the admin server', () => {
     expect(failure).to.have.property('code', 'EADDRINUSE');
   });
 
+  it('has no decisions to show unless it is given some', async () => {
+    const response = await get('/access/decisions');
+    expect([response.status, await response.text()]).to.deep.equal([
+      404,
+      'there are /metrics, /livez, /readyz\n',
+    ]);
+  });
+
   async function exchange(request: string): Promise<string> {
     const socket = net.connect(server.port, server.address);
     let response = '';
@@ -119,4 +130,200 @@ describe('the admin server', () => {
     await once(socket, 'close');
     return response;
   }
+});
+
+describe('the admin server with a feed of decisions', () => {
+  let server: AdminServer;
+  let feed: Feed;
+  const open = new Set<IncomingMessage>();
+
+  beforeEach(async () => {
+    feed = new Feed(() => 0);
+    server = await startWith('127.0.0.1');
+  });
+
+  afterEach(async () => {
+    for (const response of open) response.destroy();
+    open.clear();
+    await server.close();
+  });
+
+  function startWith(address: string): Promise<AdminServer> {
+    return startAdminServer({
+      listen: { address, port: 0 },
+      metrics: new Metrics(),
+      ready: () => ({ ready: true, waitingFor: [] }),
+      decisions: feed,
+    });
+  }
+
+  /** Asks for the decisions. */
+  async function watch(headers: Record<string, string> = {}, method = 'GET'): Promise<IncomingMessage> {
+    const { address: host, port } = server;
+    const asked = request({ host, port, path: '/access/decisions', headers, method, agent: false });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    response.setEncoding('utf8');
+    response.on('error', () => undefined);
+    open.add(response);
+    return response;
+  }
+
+  const rests = new WeakMap<IncomingMessage, string>();
+
+  /** The next lines of the answer. */
+  async function lines(response: IncomingMessage, count: number): Promise<unknown[]> {
+    const found: unknown[] = [];
+    let rest = rests.get(response) ?? '';
+    while (found.length < count) {
+      const end = rest.indexOf('\n');
+      if (end < 0) {
+        const chunk = response.read() as string | null;
+        if (chunk === null) await once(response, 'readable');
+        else rest += chunk;
+        continue;
+      }
+      found.push(JSON.parse(rest.slice(0, end)));
+      rest = rest.slice(end + 1);
+    }
+    rests.set(response, rest);
+    return found;
+  }
+
+  async function whole(response: IncomingMessage): Promise<string> {
+    let text = '';
+    for await (const chunk of response) text += String(chunk);
+    return text;
+  }
+
+  async function quiet(): Promise<void> {
+    while (feed.isWatched) await new Promise(setImmediate);
+  }
+
+  it('says first what it shows, then each decision on a line, as they come', async () => {
+    const response = await watch();
+    expect(response.statusCode).to.equal(200);
+    expect(response.headers['content-type']).to.equal('application/x-ndjson; charset=utf-8');
+    const [head] = await lines(response, 1);
+    expect(head).to.include({ version: 1, feed: 'decisions' });
+    feed.say({ client: 'ns2.example\n', allowed: true });
+    expect(await lines(response, 1)).to.deep.equal([
+      { time: '1970-01-01T00:00:00.000Z', client: 'ns2.example\\x0a', allowed: true },
+    ]);
+    feed.say({ n: 2 });
+    feed.say({ n: 3 });
+    expect(await lines(response, 2)).to.have.length(2);
+  });
+
+  it('stops composing when the watcher has gone', async () => {
+    const response = await watch();
+    await lines(response, 1);
+    expect(feed.isWatched).to.equal(true);
+    response.destroy();
+    await quiet();
+  });
+
+  it('takes four watchers, and goes on serving the others', async () => {
+    const watchers = [];
+    for (let at = 0; at < adminLimits.watchers; at++) watchers.push(await watch());
+    const one = await watch();
+    expect([one.statusCode, await whole(one)]).to.deep.equal([503, 'at most 4 can watch at once\n']);
+    expect((await fetch(`http://127.0.0.1:${server.port}/livez`)).status).to.equal(200);
+    watchers[0]?.destroy();
+    let again = await watch();
+    // The server hears of it in its own time.
+    while (again.statusCode === 503) again = await watch();
+    expect(again.statusCode).to.equal(200);
+  });
+
+  it('keeps no more for a watcher who does not read than its bound, and says what is missed', async function () {
+    this.timeout(10_000);
+    const response = await watch();
+    await lines(response, 1);
+    const filler = 'x'.repeat(1000);
+    // More than the sockets of both sides hold.
+    const count = 20_000;
+    for (let n = 0; n < count; n++) {
+      feed.say({ n, filler });
+      if (n % 100 === 0) await new Promise(setImmediate);
+    }
+    let seen = 0;
+    let missed = 0;
+    while (seen + missed < count) {
+      for (const line of await lines(response, 1)) {
+        const event = line as { missed?: number };
+        if (event.missed === undefined) seen++;
+        else missed += event.missed;
+      }
+    }
+    expect(missed).to.be.above(0);
+    expect(seen).to.be.at.least(maxWaitingEvents);
+  });
+
+  it('ends the watching when it is closed', async () => {
+    const response = await watch();
+    await lines(response, 1);
+    await server.close();
+    await quiet();
+    while (!response.closed) await new Promise(setImmediate);
+  });
+
+  it('answers HEAD without a body, and knows no other method', async () => {
+    const head = await watch({}, 'HEAD');
+    expect([head.statusCode, await whole(head)]).to.deep.equal([200, '']);
+    expect(feed.isWatched).to.equal(false);
+    const posted = await watch({}, 'POST');
+    expect(posted.statusCode).to.equal(405);
+  });
+
+  const strangers: [who: string, headers: Record<string, string>, says: string][] = [
+    ['through a proxy', { 'x-forwarded-for': '192.0.2.1' }, 'decisions are not shown through a proxy\n'],
+    [
+      'through a proxy that says so properly',
+      { forwarded: 'for=192.0.2.1' },
+      'decisions are not shown through a proxy\n',
+    ],
+    [
+      'from a web page whose name leads here',
+      { host: 'rebound.example:9153' },
+      'decisions are not shown to web pages: ask by address\n',
+    ],
+  ];
+  for (const [who, headers, says] of strangers) {
+    it(`shows nothing to whoever comes ${who}`, async () => {
+      const response = await watch(headers);
+      expect([response.statusCode, await whole(response)]).to.deep.equal([403, says]);
+      expect(feed.isWatched).to.equal(false);
+    });
+  }
+
+  it('takes localhost and bracketed addresses for this machine', async () => {
+    for (const host of ['localhost:9153', '[::1]:9153', '127.0.0.1']) {
+      expect((await watch({ host })).statusCode).to.equal(200);
+    }
+  });
+
+  it('shows nothing to a peer that is not on loopback, also where it listens to all', async function () {
+    const own = Object.values(networkInterfaces())
+      .flat()
+      .find((one) => one?.internal === false && one.family === 'IPv4')?.address;
+    if (own === undefined) this.skip();
+    await server.close();
+    server = await startWith('0.0.0.0');
+    const { port } = server;
+    const far = await fetch(`http://${own}:${port}/access/decisions`);
+    expect([far.status, await far.text()]).to.deep.equal([
+      403,
+      'decisions are shown to this machine alone: connect by a loopback address\n',
+    ]);
+    expect((await fetch(`http://${own}:${port}/livez`)).status).to.equal(200);
+  });
+
+  it('takes IPv4 loopback for that on a socket of both families', async function () {
+    await server.close();
+    const dual = await startWith('::').catch(() => undefined);
+    if (dual === undefined) this.skip();
+    server = { ...dual, address: '127.0.0.1' };
+    expect((await watch()).statusCode).to.equal(200);
+  });
 });

@@ -189,7 +189,7 @@ describe('an arrival', () => {
   it('is refused when the access list fails, also where it might be anonymous', async () => {
     const access: AccessControl = {
       ...accessTo(),
-      admits: () => Promise.reject(new Error('the store is away')),
+      admit: () => Promise.reject(new Error('the store is away')),
     };
     await start({ access, tls: { onFailure: 'anonymous' } });
     const client = await say(clientName);

@@ -5,7 +5,7 @@ import type { AccessControl } from '../../../core/acl/access-control.ts';
 import type { SecurityStatus } from '../../../core/dnssec/status.ts';
 import type { GateRequest } from '../../../core/plugin/contract.ts';
 import { shortestProofMs } from '../../../core/server/limits.ts';
-import { accessTo } from '../../support/access.ts';
+import { accessTo, nobodyAdmitted } from '../../support/access.ts';
 import { clientName, GateBed, keyOf, type GateBedOptions, type TestClient } from '../../support/gate-bed.ts';
 import type { MemoryLogLine } from '../../support/memory-log.ts';
 import { issueTestIdentity, tlsaOf } from '../../support/test-identity.ts';
@@ -112,7 +112,7 @@ describe('Connection', () => {
     it('everybody, one by one, when the access list fails', async () => {
       const access: AccessControl = {
         ...accessTo(),
-        admits: () => Promise.reject(new Error('the store is away')),
+        admit: () => Promise.reject(new Error('the store is away')),
       };
       await start({ access });
       await (
@@ -290,7 +290,10 @@ describe('Connection', () => {
       const known = accessTo(clientName);
       let isKnown = true;
       await start({
-        access: { ...known, admits: (name) => (isKnown ? known.admits(name) : Promise.resolve(false)) },
+        access: {
+          ...known,
+          admit: (name) => (isKnown ? known.admit(name) : Promise.resolve(nobodyAdmitted)),
+        },
         limits: { 'idle-time': 100_000_000 },
       });
       const client = await served();

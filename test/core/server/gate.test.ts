@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { GateReply } from '../../../core/plugin/contract.ts';
 import { ListenError } from '../../../core/server/gate.ts';
-import { GateBed, type GateBedOptions } from '../../support/gate-bed.ts';
+import { clientName, GateBed, type GateBedOptions } from '../../support/gate-bed.ts';
 import { testLimits } from '../../support/limits.ts';
 
 const message = Buffer.alloc(12, 7);
@@ -101,6 +101,55 @@ describe('GateServer', () => {
       expect(await client.received(1)).to.have.length(1);
     });
   }
+
+  it('takes who has been here within the last hour also beyond the limit handshakes', async () => {
+    await start({ limits: { handshakes: 2 } });
+    const first = await bed.connect();
+    first.send(message);
+    await first.received(1);
+    const strangers = [await connectRaw(), await connectRaw()];
+    await untilOpen(3, 2);
+    const again = await bed.connect();
+    again.send(message);
+    expect(await again.received(1)).to.deep.equal([message]);
+    bed.nowMs += 3_600_000;
+    await turnedAway();
+    for (const socket of strangers) socket.destroy();
+  });
+
+  it('turns strangers away beyond handshakes-per-second, and nobody who has been here', async () => {
+    await start({ limits: { 'handshakes-per-second': 2 } });
+    const first = await bed.connect();
+    first.send(message);
+    await first.received(1);
+    for (let count = 0; count < 3; count++) {
+      const again = await bed.connect();
+      again.send(message);
+      await again.received(1);
+    }
+    bed.nowMs += 3_600_000;
+    // The clock stands still: one second's worth.
+    await connectRaw();
+    await connectRaw();
+    await turnedAway();
+    const series = 'danced_turned_away_total{gate="test",limit="handshakes-per-second"}';
+    expect(await bed.metric(series)).to.equal(1);
+  });
+
+  it('warns of an outage as often as somebody can read, and no more', async () => {
+    await start({ limits: { 'lookups-per-address': 1000 } });
+    bed.resolver.publish(clientName, [], { status: 'indeterminate' });
+    for (let count = 0; count < 63; count++) await (await bed.connect()).closed;
+    await untilOpen(0, 0);
+    const levels = bed.log.of('connection refused').map(({ level }) => level);
+    expect(levels).to.deep.equal([...Array<string>(60).fill('warn'), ...Array<string>(3).fill('debug')]);
+    bed.nowMs += 2000;
+    await (
+      await bed.connect()
+    ).closed;
+    await untilOpen(0, 0);
+    expect(bed.log.of('connection refused').at(-1)?.level).to.equal('warn');
+  });
 
   it('gives the place of a handshake back when the client is identified', async () => {
     await start({ limits: { handshakes: 1 } });

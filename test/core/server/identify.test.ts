@@ -6,6 +6,7 @@ import { encodeTlsa } from '../../../core/dns/rdata.ts';
 import type { SecurityStatus } from '../../../core/dnssec/status.ts';
 import { parseCertificate } from '../../../core/pki/certificate.ts';
 import type { IssuedIdentity } from '../../../core/pki/issue.ts';
+import type { Barred, Visitor } from '../../../core/server/admission.ts';
 import {
   identify,
   prove,
@@ -13,7 +14,7 @@ import {
   type ProofMeans,
   type ShownClient,
 } from '../../../core/server/identify.ts';
-import { accessTo } from '../../support/access.ts';
+import { accessFrom, accessTo } from '../../support/access.ts';
 import { ca, leafOf, root } from '../../support/path-search.ts';
 import { ScriptedResolver } from '../../support/scripted-resolver.ts';
 import { credentialsOf, issueTestIdentity, tlsaOf } from '../../support/test-identity.ts';
@@ -130,10 +131,84 @@ describe('identify', () => {
   it('fails, and lets nobody in, when the access list fails', async () => {
     const broken: AccessControl = {
       ...accessTo(),
-      admits: () => Promise.reject(new Error('the store is away')),
+      admit: () => Promise.reject(new Error('the store is away')),
     };
     const words = await identifyAs(client, ['ns2.example'], broken).then(() => 'let in', String);
     expect(words).to.include('the store is away');
+  });
+
+  describe('asks before each lookup whether it may be', () => {
+    const barred = { reason: 'too-many-lookups', detail: 'limit lookups-per-name' } as const;
+    let entered: unknown[];
+    let ended: unknown[];
+    let answer: (name: string) => Barred | undefined;
+
+    beforeEach(() => {
+      entered = [];
+      ended = [];
+      answer = () => undefined;
+    });
+
+    const visitor: Visitor = {
+      enter: ({ name, entry }, cost) => {
+        entered.push([name.toString(), entry, cost]);
+        return answer(name.toString()) ?? { end: (reason) => ended.push(reason) };
+      },
+      proved: () => undefined,
+    };
+    const access = accessFrom(`version: 1
+clients:
+  "*.example": { allow: [{ action: transfer, zones: [x.example] }] }
+  ns3.example: { allow: [{ action: transfer, zones: [x.example] }] }
+`);
+
+    function identifyAsked(...names: readonly string[]) {
+      return identifyShown({ credentials: credentialsOf(client, ...names) }, { access, visitor });
+    }
+
+    it('with the entry that admits the name and the cost, and tells what came of it', async () => {
+      const { identity } = await identifyAsked('elsewhere.test', 'ns3.example', 'ns2.example');
+      expect(identity?.name.toString()).to.equal('ns2.example');
+      expect(entered).to.deep.equal([
+        ['ns3.example', 'ns3.example', 'query'],
+        ['ns2.example', '*.example', 'query'],
+      ]);
+      expect(ended).to.deep.equal(['no-tlsa', undefined]);
+    });
+
+    it('and asks the DNS nothing about a name that may not, but about the others', async () => {
+      answer = (name) => (name === 'ns3.example' ? barred : undefined);
+      const { identity } = await identifyAsked('ns3.example', 'ns2.example');
+      expect(identity?.name.toString()).to.equal('ns2.example');
+      expect(resolver.asked).to.deep.equal(['ns2.example']);
+    });
+
+    it('and says so when none may', async () => {
+      answer = () => barred;
+      expect(await identifyAsked('ns3.example', 'ns2.example')).to.deep.include({
+        ...barred,
+        claims: 'ns3.example ns2.example',
+      });
+      expect(resolver.asked).to.deep.equal([]);
+    });
+
+    it('but not about a name that the access list does not know', async () => {
+      await identifyAsked('elsewhere.test');
+      expect(entered).to.deep.equal([]);
+    });
+
+    it('and ends what it has begun when the resolver fails', async () => {
+      resolver.lookup = () => Promise.reject(new Error('a mistake'));
+      const words = await identifyAsked('ns2.example').then(() => 'a verdict', String);
+      expect([words, ended]).to.deep.equal(['Error: a mistake', ['lookup-failed']]);
+    });
+
+    it('and lets no name that could not be judged hide what the client is to blame for', async () => {
+      resolver.publish('ns4.example', [], { status: 'indeterminate' });
+      expect(await identifyAsked('ns3.example', 'ns4.example')).to.include({ reason: 'no-tlsa' });
+      expect(await identifyAsked('ns4.example', 'ns3.example')).to.include({ reason: 'no-tlsa' });
+      expect(await identifyAsked('ns4.example')).to.include({ reason: 'lookup-failed' });
+    });
   });
 
   it('proves a name again without the access list', async () => {

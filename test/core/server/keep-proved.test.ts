@@ -2,6 +2,7 @@
 import { mock } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
+import type { Admission } from '../../../core/acl/model.ts';
 import type { ClientIdentity } from '../../../core/dane/identity.ts';
 import type { PeerCredentials } from '../../../core/dane/types.ts';
 import { Name } from '../../../core/dns/name.ts';
@@ -9,6 +10,7 @@ import type { IssuedIdentity } from '../../../core/pki/issue.ts';
 import { prove, type ProofMeans } from '../../../core/server/identify.ts';
 import { graceMs, keepProved } from '../../../core/server/keep-proved.ts';
 import { shortestProofMs } from '../../../core/server/limits.ts';
+import { everybodyAdmitted, nobodyAdmitted } from '../../support/access.ts';
 import { ScriptedResolver } from '../../support/scripted-resolver.ts';
 import { issueTestIdentity, tlsaOf } from '../../support/test-identity.ts';
 
@@ -22,7 +24,7 @@ describe('keeping an identity proved', () => {
   let client: IssuedIdentity;
   let peer: PeerCredentials;
   let resolver: ScriptedResolver;
-  let admits: () => Promise<boolean>;
+  let admit: () => Promise<Admission>;
   /** What was said, with the time of it. */
   let said: string[];
   let renewed: number;
@@ -35,7 +37,7 @@ describe('keeping an identity proved', () => {
   beforeEach(() => {
     mock.timers.enable({ apis: ['setTimeout', 'Date'], now: startMs });
     resolver = new ScriptedResolver();
-    admits = () => Promise.resolve(true);
+    admit = () => Promise.resolve(everybodyAdmitted);
     said = [];
     renewed = 0;
     stop = () => undefined;
@@ -55,7 +57,7 @@ describe('keeping an identity proved', () => {
 
   async function keep(ttlSeconds: number): Promise<ClientIdentity> {
     publish(ttlSeconds);
-    const means: ProofMeans = { access: { admits: () => admits() }, resolver, nowMs: Date.now };
+    const means: ProofMeans = { access: { admit: () => admit() }, resolver, nowMs: Date.now };
     const { identity } = await prove(Name.parse(clientName), peer, means, 3_600_000);
     if (identity === undefined) throw new Error('not proved');
     stop = keepProved({
@@ -87,7 +89,7 @@ describe('keeping an identity proved', () => {
     const lastS = ttlSeconds + graceMs / 1000;
     for (const [who, hang] of Object.entries<() => void>({
       'the resolver': () => void resolver.hold(),
-      'the access list': () => (admits = () => new Promise(() => undefined)),
+      'the access list': () => (admit = () => new Promise(() => undefined)),
     })) {
       it(`ends soon after the proof while ${who} says nothing: TTL ${String(ttlSeconds)} s`, async () => {
         await keep(ttlSeconds);
@@ -134,16 +136,29 @@ describe('keeping an identity proved', () => {
     expect(said).to.deep.equal(['60 s: lookup-failed: SERVFAIL']);
   });
 
+  it('tries again while the proof lasts and the store of the access list is away, and no longer', async () => {
+    await keep(60);
+    admit = () => Promise.resolve({ admitted: false, reason: 'access-unavailable', detail: 'Redis is away' });
+    await pass(100);
+    expect(said).to.deep.equal(['60 s: access-unavailable: Redis is away']);
+    said = [];
+    await keep(60);
+    await pass(50);
+    admit = () => Promise.resolve(everybodyAdmitted);
+    await pass(50);
+    expect([renewed > 0, said]).to.deep.equal([true, []]);
+  });
+
   it('ends at once for any other no', async () => {
     await keep(60);
-    admits = () => Promise.resolve(false);
+    admit = () => Promise.resolve(nobodyAdmitted);
     await pass(100);
     expect(said).to.deep.equal(['48 s: not-admitted']);
   });
 
   it('tells a defect, and ends', async () => {
     await keep(60);
-    admits = () => Promise.reject(new Error('a mistake'));
+    admit = () => Promise.reject(new Error('a mistake'));
     await pass(100);
     expect(said).to.deep.equal(['48 s: Error: a mistake', '48 s: internal error']);
   });
@@ -158,7 +173,7 @@ describe('keeping an identity proved', () => {
     for (const [title, settle] of outcomes) {
       await keep(60);
       const admitted = Promise.withResolvers<boolean>();
-      admits = () => admitted.promise;
+      admit = async () => ((await admitted.promise) ? everybodyAdmitted : nobodyAdmitted);
       await pass(50);
       stop();
       settle(admitted);

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
+import { Grants } from '../../../core/acl/grants.ts';
 import { proveClient } from '../../../core/dane/prove.ts';
 import type { ClientIdentity } from '../../../core/dane/identity.ts';
 import { EdeCode, EdnsOptionCode, Rcode, RrType } from '../../../core/dns/constants.ts';
@@ -88,9 +89,10 @@ describe('xot/gate', () => {
   function setup(limits: Partial<XotGateConfig['limits']> = {}, list = access): void {
     log = memoryLog();
     metrics = new Metrics();
+    const grants = new Grants({ take: () => true });
     plugin = xotGate.setup(
       {
-        access: list,
+        access: { ask: ({ client }, asked) => grants.ask(list, client, asked) },
         log,
         metrics,
         nowMs: () => 0,
