@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerAccess } from './commands/access.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerKeygen } from './commands/keygen.ts';
@@ -31,6 +32,7 @@ for (const register of [
   registerMatch,
   registerVerify,
   registerProbe,
+  registerAccess,
   registerDemo,
 ]) {
   register(program);

@@ -19,6 +19,8 @@ export interface EntryText {
   readonly text: string;
   /** Number of its first line in the file. */
   readonly firstLine: number;
+  /** Where in the file it begins, in characters. */
+  readonly offset: number;
 }
 
 export interface SplitFile {
@@ -50,13 +52,21 @@ function* entriesOf(text: string, start: number, indent: number): Generator<Entr
   for (let at = start; at < text.length;) {
     line += 1;
     if (beginsEntry(text, at, indent)) {
-      if (seen) yield { text: text.slice(entry.start, at), firstLine: entry.firstLine };
+      if (seen) yield entryAt(text, entry, at);
       entry = { start: at, firstLine: line };
       seen = true;
     }
     at = nextLine(text, at);
   }
-  if (seen) yield { text: text.slice(entry.start), firstLine: entry.firstLine };
+  if (seen) yield entryAt(text, entry, text.length);
+}
+
+function entryAt(
+  text: string,
+  { start, firstLine }: { start: number; firstLine: number },
+  end: number,
+): EntryText {
+  return { text: text.slice(start, end), firstLine, offset: start };
 }
 
 /** Whether a line is indented by exactly `indent` and is not empty, nor a comment, nor the end of a bracket. */

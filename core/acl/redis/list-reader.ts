@@ -1,0 +1,135 @@
+/**
+ * Reads a list in Redis: by the scripts of lookup-script.ts; and where these cannot run, key by key.
+ *
+ * All keys of a list are in one slot of a cluster. While that is moved to another node, what asks for several keys is refused
+ * (TRYAGAIN), and with a million clients that takes minutes. What asks for one key is not. So it is asked for one after the other,
+ * and the revision before and after: if it is the same, nothing changed in between.
+ */
+import { configBounds } from '../../config/limits-table.ts';
+import { RedisUnavailable } from './errors.ts';
+import type { RedisKeys } from './keys.ts';
+import { redisBounds } from './limits.ts';
+import {
+  askRevision,
+  findEntry,
+  ListKeys,
+  readHead,
+  readRoles,
+  wrongType,
+  type Caller,
+  type EntryReply,
+  type HeadReply,
+  type Revision,
+  type Value,
+} from './lookup-script.ts';
+
+export interface ListReaderOptions {
+  readonly redis: Caller;
+  readonly keys: RedisKeys;
+  readonly valueOctets: number;
+}
+
+export class ListReader {
+  readonly #redis: Caller;
+  readonly #keys: ListKeys;
+  readonly #valueOctets: number;
+  /** Until when no script is tried; of `performance.now()`. */
+  #keyByKeyUntilMs = -Infinity;
+
+  constructor({ redis, keys, valueOctets }: ListReaderOptions) {
+    this.#redis = redis;
+    this.#keys = new ListKeys(keys);
+    this.#valueOctets = valueOctets;
+  }
+
+  /** Rejects with RedisUnavailable, as the others do. */
+  askRevision(): Promise<Revision> {
+    return askRevision(this.#redis, this.#keys);
+  }
+
+  /** Finds the entry that decides for the name with these candidates. */
+  findEntry(candidates: readonly string[]): Promise<EntryReply> {
+    return this.#read(
+      () => findEntry(this.#redis, this.#keys, candidates, this.#valueOctets),
+      async (revision) => {
+        if (typeof revision !== 'number') return { revision, found: undefined };
+        const values = await Promise.all(candidates.map((key) => this.#get(key)));
+        const above = values.findIndex((value) => value !== undefined);
+        const [key, value] = [candidates[above], values[above]];
+        return {
+          revision,
+          found: key === undefined || value === undefined ? undefined : { key, above, value },
+        };
+      },
+    );
+  }
+
+  /** Reads what holds for every name. */
+  readHead(): Promise<HeadReply> {
+    const bounds = { roles: configBounds.roles, valueOctets: this.#valueOctets };
+    return this.#read(
+      () => readHead(this.#redis, this.#keys, bounds),
+      async (revision) => {
+        if (typeof revision !== 'number')
+          return { revision, roles: new Map<string, Value>(), anonymous: undefined };
+        const [roles, anonymous] = await Promise.all([this.#roles(), this.#get(this.#keys.anonymous)]);
+        return { revision, roles, anonymous };
+      },
+    );
+  }
+
+  async #read<T extends EntryReply | HeadReply>(
+    byScript: () => Promise<T>,
+    keyByKey: (revision: Revision) => Promise<T>,
+  ): Promise<T> {
+    if (performance.now() >= this.#keyByKeyUntilMs) {
+      try {
+        return await byScript();
+      } catch (error) {
+        if (!(error instanceof RedisUnavailable && error.reply === 'TRYAGAIN')) throw error;
+        this.#keyByKeyUntilMs = performance.now() + redisBounds.keyByKeyMs;
+      }
+    }
+    for (let tries = 1; tries <= redisBounds.tries; tries += 1) {
+      const revision = await this.askRevision();
+      const reply = await keyByKey(revision);
+      if ((await this.askRevision()) === revision) return reply;
+    }
+    throw new RedisUnavailable('the list changes faster than it can be read while its slot is moved', {
+      isOutage: false,
+    });
+  }
+
+  async #get(key: string): Promise<Value | undefined> {
+    const text = await this.#unlessWrongType(this.#redis.call('GET', key));
+    if (text === null) return undefined;
+    if (typeof text !== 'string') return { fault: wrongType };
+    const octets = Buffer.byteLength(text);
+    return octets <= this.#valueOctets
+      ? { text }
+      : { fault: `has ${String(octets)} octets, more than value-octets of access.limits` };
+  }
+
+  async #roles(): Promise<HeadReply['roles']> {
+    const count = await this.#unlessWrongType(this.#redis.call('HLEN', this.#keys.roles));
+    if (count === undefined || Number(count) > configBounds.roles) {
+      return readRoles(count ?? 'type', configBounds.roles);
+    }
+    const written = (await this.#redis.call('HGETALL', this.#keys.roles)) as string[];
+    const cut = written.map((text, at) => {
+      const octets = at % 2 === 0 ? 0 : Buffer.byteLength(text);
+      return octets <= this.#valueOctets ? text : [octets];
+    });
+    return readRoles(cut, configBounds.roles);
+  }
+
+  /** Undefined for a key under which there is something of another kind. */
+  async #unlessWrongType(answer: Promise<unknown>): Promise<unknown> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof RedisUnavailable && error.reply === 'WRONGTYPE') return undefined;
+      throw error;
+    }
+  }
+}
