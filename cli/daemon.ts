@@ -3,15 +3,19 @@
  *
  * `danced run` puts a process around it, `danced demo` and tests run it in theirs.
  */
-import { FileAccessStore } from '../core/acl/file-store.ts';
+import { Budgets } from '../core/acl/budgets.ts';
+import { Grants } from '../core/acl/grants.ts';
+import { openAccessStore, type OpenAccessStore } from '../core/acl/open-store.ts';
 import type { DancedConfig, LoadedConfig, PluginUse } from '../core/config/config.ts';
 import { presentTime } from '../core/config/time.ts';
 import { startAdminServer, type AdminServer } from '../core/observe/admin.ts';
+import { Feed } from '../core/observe/feed.ts';
 import type { Log } from '../core/observe/log.ts';
 import { Metrics } from '../core/observe/metrics.ts';
 import type { Certificate } from '../core/pki/certificate.ts';
 import type { PluginInstance, Readiness } from '../core/plugin/contract.ts';
 import { createHost } from '../core/plugin/host.ts';
+import { AdmissionBudgets } from '../core/server/admission-budgets.ts';
 import { certificatesOnly, gateContext } from '../core/tls/context.ts';
 import { loadIdentity, type LoadedIdentity } from '../core/tls/identity.ts';
 import { tlsFeatures, type TlsFeatures } from '../core/tls/native/native.ts';
@@ -33,10 +37,15 @@ export class Daemon {
   readonly metrics = new Metrics();
   readonly #log: Log;
   readonly #instances: { readonly use: string; readonly instance: PluginInstance<unknown> }[] = [];
-  readonly #access: FileAccessStore;
+  readonly #access: OpenAccessStore;
+  /** Of the rules of the access list. */
+  readonly #rates: Budgets;
+  readonly #budgets: AdmissionBudgets;
   readonly #resolver: OpenResolver;
   readonly #config: DancedConfig;
   readonly #plugins: Plugins;
+  /** What is decided, for whoever watches. */
+  readonly #feed: Feed;
   #identity: LoadedIdentity;
   #admin: AdminServer | undefined;
   #stopping = false;
@@ -47,28 +56,43 @@ export class Daemon {
     this.#config = loaded.config;
     this.#plugins = loaded.plugins;
     this.#identity = this.#readIdentity();
-    this.#access = FileAccessStore.open(this.#config.access.file, { log });
     const { nowMs = Date.now, features = tlsFeatures() } = options;
     const { metrics } = this;
+    this.#feed = new Feed(nowMs);
     const roots = this.#readRoots();
     this.#resolver = openResolver(this.#config.resolver, { log, metrics, nowMs });
+    // The last, since it connects.
+    this.#access = openAccessStore(this.#config.access, { log, metrics, nowMs });
+    const { access, ledger } = this.#access;
+    this.#rates = new Budgets({ kind: 'rates', nowMs, ledger: ledger?.('rates') });
+    this.#budgets = new AdmissionBudgets({ nowMs, metrics, ledgerOf: ledger });
     this.#sayWhatIsNotValidated(nowMs());
     this.#sayWhatIsMissing(features);
     const parts = {
       identity: () => this.#identity,
       extensionType: this.#config.dane.extensionType,
       features,
-      access: this.#access,
+      access,
+      grants: new Grants(this.#rates),
+      budgets: this.#budgets,
       resolver: this.#resolver,
       roots,
       log,
       metrics,
+      feed: this.#feed,
       nowMs,
     };
-    for (const [use, label] of labels(this.#config.plugins)) {
-      const plugin = loaded.plugins.get(use.use);
-      if (!plugin) throw new TypeError(`no plugin ${use.use}`);
-      this.#instances.push({ use: use.use, instance: plugin.setup(createHost(label, parts), use.config) });
+    try {
+      for (const [use, label] of labels(this.#config.plugins)) {
+        const plugin = loaded.plugins.get(use.use);
+        if (!plugin) throw new TypeError(`no plugin ${use.use}`);
+        this.#instances.push({ use: use.use, instance: plugin.setup(createHost(label, parts), use.config) });
+      }
+    } catch (error) {
+      // Its connections would keep the process from ending.
+      void this.#access.close();
+      this.#resolver.close();
+      throw error;
     }
   }
 
@@ -92,7 +116,7 @@ export class Daemon {
   }
 
   ready(): Readiness {
-    const all = this.#instances.map(({ instance }) => instance.ready());
+    const all = [...this.#instances.map(({ instance }) => instance.ready()), this.#access.ready()];
     const waitingFor = all.flatMap((readiness) => readiness.waitingFor);
     if (this.#stopping) waitingFor.unshift('stopping');
     return { ready: !this.#stopping && all.every((readiness) => readiness.ready), waitingFor };
@@ -116,15 +140,23 @@ export class Daemon {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#instances.map(({ instance }) => instance.stop(deadlineMs)));
-    this.#access.close();
+    this.#rates.close();
+    this.#budgets.close();
+    await this.#access.close();
     this.#resolver.close();
     await this.#admin?.close();
   }
 
   async #start(): Promise<void> {
     const { listen } = this.#config.observe;
-    if (listen)
-      this.#admin = await startAdminServer({ listen, metrics: this.metrics, ready: () => this.ready() });
+    if (listen) {
+      this.#admin = await startAdminServer({
+        listen,
+        metrics: this.metrics,
+        ready: () => this.ready(),
+        decisions: this.#feed,
+      });
+    }
     for (const { instance } of this.#instances) await instance.start();
     this.#access.watch();
     this.#resolver.keep(() => this.#access.exactNames());

@@ -6,9 +6,8 @@
  * certificate only the dNSNames are taken for claims: a client that says its name in dane_clientid needs none. A proof is
  * taken to hold for as long as a gate with the default `proof-time` would.
  */
-import { decideBy, type Decision } from '../core/acl/access-control.ts';
-import type { AccessList } from '../core/acl/access-list.ts';
-import type { AccessEntry } from '../core/acl/model.ts';
+import { decideByEntry } from '../core/acl/access-control.ts';
+import type { AccessEntry, Decision } from '../core/acl/model.ts';
 import { admittedClaims } from '../core/dane/claims.ts';
 import { matchTlsa, maximumTlsaRecords, type MatchResult } from '../core/dane/match.ts';
 import type { Verdict } from '../core/dane/prove.ts';
@@ -21,6 +20,7 @@ import type { Certificate } from '../core/pki/certificate.ts';
 import type { LookupResult, Resolver } from '../core/resolver/resolver.ts';
 import { prove } from '../core/server/identify.ts';
 import { connectionLimits } from '../core/server/limits.ts';
+import type { JudgedList } from './verify-list.ts';
 
 /** What the question is, and what the answer rests on. */
 export interface ClientQuestion {
@@ -28,7 +28,7 @@ export interface ClientQuestion {
   /** What the client shows; without it the question is which keys would be accepted. */
   readonly peer: PeerCredentials | undefined;
   /** Without it everybody is admitted, and nothing is said of what they may do. */
-  readonly list: AccessList | undefined;
+  readonly list: Omit<JudgedList, 'close'> | undefined;
   /** The zones of the gates. */
   readonly zones: readonly Name[];
   readonly resolver: Resolver;
@@ -70,11 +70,12 @@ interface Fault {
 
 /** Goes the way of a connection (core/server/identify.ts). */
 export async function verifyClient(question: ClientQuestion): Promise<ClientVerdict> {
-  const { name, peer, list, zones } = question;
+  const { name, peer, list, zones, nowMs } = question;
   const way = new Way();
-  const entry = list?.entryFor(name);
+  const entry = await list?.entryFor(name);
   if (list !== undefined) {
     if (entry === undefined) return way.end('access', { reason: 'not-admitted', detail: notInList });
+    if (typeof entry === 'string') return way.end('access', { reason: 'not-admitted', detail: entry });
     way.pass('access', entryInWords(entry));
   }
   if (peer !== undefined) {
@@ -104,9 +105,10 @@ export async function verifyClient(question: ClientQuestion): Promise<ClientVerd
   const { identity } = verdict;
   way.pass('match', identity.proof);
   way.found = { ...way.found, untilMs: identity.notAfter };
-  if (list === undefined || zones.length === 0) return way.arrive('identified');
+  if (typeof entry !== 'object' || list === undefined || zones.length === 0) return way.arrive('identified');
 
-  const mayTransfer = (zone: Name): boolean => decideBy(list, identity, { action: 'transfer', zone }).allowed;
+  const mayTransfer = (zone: Name): boolean =>
+    decideByEntry(entry, list.roles, { action: 'transfer', zone }, nowMs()).allowed;
   const may = zones.filter(mayTransfer);
   const mayNot = zones.filter((zone) => !mayTransfer(zone));
   way.found = { ...way.found, may, mayNot };
@@ -146,22 +148,21 @@ const notInList = 'the access list has neither this name nor one above it as *.n
 
 function entryInWords({ pattern, line, rights }: AccessEntry): string {
   const roles = rights.roles.length > 0 ? `; roles: ${rights.roles.join(', ')}` : '';
-  return `${pattern}, line ${String(line)}${roles}`;
+  const where = line === undefined ? '' : `, line ${String(line)}`;
+  return `${pattern}${where}${roles}`;
 }
 
 /** Whether a gate would look this name up for a client that shows this. */
 async function claimFault(
   name: Name,
   peer: PeerCredentials,
-  list: AccessList | undefined,
+  list: ClientQuestion['list'],
 ): Promise<Fault | undefined> {
   // With a raw public key the name can only be said, and we take it to be.
   if (peer.certificate === undefined) return undefined;
-  const admits = (other: Name): Promise<boolean> => Promise.resolve(list?.entryFor(other) !== undefined);
-  const claims = await admittedClaims(
-    peer.dnsNames,
-    list === undefined ? () => Promise.resolve(true) : admits,
-  );
+  const admits = async (other: Name): Promise<boolean> =>
+    list === undefined || typeof (await list.entryFor(other)) === 'object';
+  const claims = await admittedClaims(peer.dnsNames, admits);
   if (claims.some((claim) => claim.equals(name))) return undefined;
   const has = peer.dnsNames.length === 0 ? 'it has none' : `it has ${listed(peer.dnsNames)}`;
   const detail = `the certificate does not claim it by a dNSName: ${has}; a client of danced says its name itself`;
@@ -194,7 +195,7 @@ async function judge(
 ): Promise<{ match: MatchResult; verdict: Verdict }> {
   const resolver = { lookup: () => Promise.resolve(lookup) };
   // Admission has been judged above.
-  const access = { admits: () => Promise.resolve(true) };
+  const access = { admit: () => Promise.resolve({ admitted: true, entry: '' } as const) };
   const means = { access, resolver, roots, nowMs };
   const verdict = await prove(name, peer, means, connectionLimits['proof-time'].default);
   const context = { name, nowMs: nowMs(), purpose: 'client', roots } as const;

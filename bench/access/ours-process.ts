@@ -1,7 +1,7 @@
 /**
  * The process that is measured: a store of the access list in Redis, and a client of the same kind for bare GETs.
  */
-import { hash } from 'node:crypto';
+import { generateKeyPairSync, hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisClient, type RedisOptions } from '../../core/acl/redis/client.ts';
 import { defaultRedisLimits } from '../../core/acl/redis/limits.ts';
@@ -21,6 +21,7 @@ const request = { action: 'transfer', zone } as const;
 
 let store: RedisAccessStore | undefined;
 let bare: RedisClient | undefined;
+let clients = 0;
 
 answerOrders(fulfil, () => {
   void store?.close();
@@ -45,7 +46,8 @@ async function fulfil(order: Order): Promise<unknown> {
   }
 }
 
-async function open({ socket }: Place): Promise<void> {
+async function open({ socket, clients: all }: Place): Promise<void> {
+  clients = all;
   const redis: RedisOptions = { mode: 'single', servers: [{ path: socket }], timeoutMs: 5000 };
   const common = { log: memoryLog(), nowMs: Date.now, metrics: new Metrics() };
   store = RedisAccessStore.open({ redis, prefix: 'danced', limits: defaultRedisLimits, ...common });
@@ -117,16 +119,17 @@ interface Range {
 
 function namesOf({ first, count }: Range): Name[] {
   // Spread over the whole list.
-  return Array.from({ length: count }, (_, at) => Name.parse(clientName(((first + at) * 7919) % 1_000_000)));
+  return Array.from({ length: count }, (_, at) => Name.parse(clientName(((first + at) * 7919) % clients)));
 }
 
 function identitiesOf(range: Range): ClientIdentity[] {
   return namesOf(range).map(identityOf);
 }
 
-const key = Buffer.from('key');
-const record = Buffer.from([3, 1, 1, ...hash('sha256', key, 'buffer')]);
-const peer = { certificate: key, subjectPublicKeyInfo: key, dnsNames: [], chain: [] };
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const subjectPublicKeyInfo = publicKey.export({ format: 'der', type: 'spki' });
+const record = Buffer.from([3, 1, 1, ...hash('sha256', subjectPublicKeyInfo, 'buffer')]);
+const peer = { subjectPublicKeyInfo, dnsNames: [], chain: [] };
 const answer = { status: 'secure', ttlSeconds: 3600, detail: '', records: [record] } as const;
 
 /** Made as a gate makes it. */

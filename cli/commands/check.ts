@@ -8,12 +8,11 @@
  * reported as in use.
  */
 import type { Command } from 'commander';
-import { loadAccessList } from '../../core/acl/list-file.ts';
-import type { LoadedConfig } from '../../core/config/config.ts';
 import { ConfigError } from '../../core/config/errors.ts';
 import { printableText } from '../../core/observe/printable.ts';
 import { tlsFeatures, type TlsFeatures } from '../../core/tls/native/native.ts';
-import { FindingsAt, findingOf, formatFinding, type Finding } from '../check/finding.ts';
+import { checkAccess } from '../check/access.ts';
+import { findingOf, formatFinding, type Finding } from '../check/finding.ts';
 import { checkIdentity } from '../check/identity.ts';
 import { checkPorts, type Listen } from '../check/ports.ts';
 import { checkPrimary, type Upstream } from '../check/primary.ts';
@@ -84,12 +83,13 @@ async function findAll({
   const { listens, upstreams } = endpointsOf(loaded);
   const ports = await checkPorts(loaded, listens);
   const { canResolve, findings: trust } = checkTrust(loaded, nowMs);
-  const [resolvers, ...primaries] = await Promise.all([
+  const [access, resolvers, ...primaries] = await Promise.all([
+    checkAccess(loaded),
     canResolve ? checkResolvers(loaded, identity, () => nowMs) : [],
     ...upstreams.map((upstream) => checkPrimary(loaded, upstream, timeoutMs)),
   ]);
   return [
-    ...checkAccessList(loaded),
+    ...access,
     ...identityFindings,
     ...checkTls(loaded, features),
     ...ports,
@@ -97,23 +97,6 @@ async function findAll({
     ...trust,
     ...resolvers,
   ];
-}
-
-function checkAccessList({ config, document }: LoadedConfig): Finding[] {
-  const at = new FindingsAt(document, ['access', 'file']);
-  const { file } = config.access;
-  try {
-    const { size } = loadAccessList(file);
-    if (size > 0) return [at.ok(`${file} has ${String(size)} client${size === 1 ? '' : 's'}`)];
-    const right =
-      'add one below "clients:", for example: ns2.example.net: { allow: [{ action: transfer, zones: [example.com] }] }';
-    return [at.warning({ wrong: `${file} has no clients, so nobody may do anything`, right })];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    if (error.code === 'CFG_INVALID') return error.problems.map(findingOf);
-    // A file that is not there is a fault of the line that names it.
-    return error.problems.map(({ wrong, right }) => at.misconfigured({ wrong: `${file}: ${wrong}`, right }));
-  }
 }
 
 function endpointsOf({ config, plugins }: LoadedWithPlugins): {

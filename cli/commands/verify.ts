@@ -7,8 +7,6 @@
  * Exit codes: 0 the gate would let it in (without a certificate: there is something that it could show), 1 it would not.
  */
 import { Argument, type Command } from 'commander';
-import { loadAccessList } from '../../core/acl/list-file.ts';
-import type { AccessList } from '../../core/acl/access-list.ts';
 import type { Name } from '../../core/dns/name.ts';
 import type { Certificate } from '../../core/pki/certificate.ts';
 import { parseNameArgument } from '../arguments.ts';
@@ -21,6 +19,7 @@ import { marksFor, style } from '../terminal.ts';
 import { readRootsFile } from '../../core/embed/trust-files.ts';
 import { verifyClient } from '../verify-client.ts';
 import { verifyFacts, verifyInWords } from '../verify-facts.ts';
+import { openJudgedList, type JudgedList } from '../verify-list.ts';
 
 interface CommandOptions extends LookupArguments {
   readonly chain?: string;
@@ -47,7 +46,7 @@ export function registerVerify(program: Command, output: Output = processOutput)
     .action(async (name: Name, options: CommandOptions) => {
       const peer = options.chain === undefined ? undefined : await readCredentials(options.chain);
       const means = await lookupMeans(options);
-      const { list, zones, roots } = gateParts(means.loaded);
+      const { list, zones, roots } = await gateParts(means.loaded);
       const resolver = openFor(means);
       try {
         const { nowMs } = means;
@@ -62,26 +61,25 @@ export function registerVerify(program: Command, output: Output = processOutput)
         process.exitCode = verdict.ok ? exitCode.done : exitCode.no;
       } finally {
         resolver.close();
+        await list?.close();
       }
     });
 }
 
 interface GateParts {
-  readonly list: AccessList | undefined;
+  readonly list: JudgedList | undefined;
   readonly zones: readonly Name[];
   readonly roots: readonly Certificate[];
 }
 
-/** What the gates of a configuration go by. Throws CommandError for a file that cannot be used. */
-function gateParts(loaded: LoadedWithPlugins | undefined): GateParts {
+/** What the gates of a configuration go by. Rejects with CommandError for a file or a Redis that cannot be used. */
+async function gateParts(loaded: LoadedWithPlugins | undefined): Promise<GateParts> {
   if (loaded === undefined) return { list: undefined, zones: [], roots: [] };
   const { access, dane } = loaded.config;
   try {
-    return {
-      list: loadAccessList(access.file),
-      zones: zonesOf(loaded),
-      roots: dane.roots === undefined ? [] : readRootsFile(dane.roots).roots,
-    };
+    const roots = dane.roots === undefined ? [] : readRootsFile(dane.roots).roots;
+    // The last, since it is the one that must be closed.
+    return { zones: zonesOf(loaded), roots, list: await openJudgedList(access) };
   } catch (error) {
     throw asCommandError(error);
   }

@@ -2,11 +2,10 @@
  * The configuration of danced, version 1: one YAML file, typed.
  *
  * Later versions get a module of their own beside this one; `version` says which one reads the file.
- *
- * Limitations: the Redis store is not in this version.
  */
 import { dirname, resolve } from 'node:path';
 import type { Name } from '../dns/name.ts';
+import { accessSchema, finishAccess, type AccessConfig } from './access-config.ts';
 import { YamlDocument } from './document.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ConfigPath, ConfigProblem } from './errors.ts';
@@ -37,11 +36,7 @@ export interface DancedConfig {
     /** Number of the TLS extension dane_clientid. */
     readonly extensionType: number;
   };
-  readonly access: {
-    readonly store: 'file';
-    /** Absolute. */
-    readonly file: string;
-  };
+  readonly access: AccessConfig;
   readonly observe: {
     /** Where metrics and health are served; nowhere if missing. */
     readonly listen?: Endpoint | undefined;
@@ -85,17 +80,6 @@ const identitySchema = z
     description: 'Who we are.',
     example: '{ name: _xfr.ns1.example.com, directory: /etc/danced/identity }',
   });
-
-const accessSchema = z
-  .strictObject({
-    store: choice(['file'], { redis: 'the Redis store is not in this version' }).meta({
-      description: 'Where the access list is kept.',
-    }),
-    file: filePath('access.yaml').meta({
-      description: 'The access list; read again on SIGHUP and when it changes.',
-    }),
-  })
-  .meta({ description: 'Who may do what.', example: '{ store: file, file: access.yaml }' });
 
 const daneSchema = z
   .strictObject({
@@ -172,17 +156,19 @@ export function checkConfig(
   const checked = document.checkPart(configSchema, document.value, []);
   const uses = checkPlugins(document, plugins, can);
   const resolution = checkResolver(document);
+  const list = checkAccess(document);
   const problems = [
     ...version,
     ...(checked.ok ? [] : checked.problems),
     ...(resolution?.problems ?? []),
+    ...(list?.problems ?? []),
     ...checkExtensionType(document, can),
     ...uses.problems,
   ];
-  if (!checked.ok || !resolution || problems.length > 0 || document.problems.length > 0)
+  if (!checked.ok || !resolution || !list?.config || problems.length > 0 || document.problems.length > 0)
     throw document.error(problems);
 
-  const { identity, dane, access, observe } = checked.value;
+  const { identity, dane, observe } = checked.value;
   const folder = dirname(resolve(document.file));
   const config: DancedConfig = {
     version: 1,
@@ -192,7 +178,7 @@ export function checkConfig(
       ...(dane.roots !== undefined && { roots: resolve(folder, dane.roots) }),
       extensionType: dane['extension-type'],
     },
-    access: { store: access.store, file: resolve(folder, access.file) },
+    access: list.config,
     observe,
     plugins: uses.plugins,
   };
@@ -217,6 +203,13 @@ function checkResolver(document: YamlDocument): ReturnType<typeof finishResolver
   const part = isRecord(document.value) ? document.value['resolver'] : undefined;
   const checked = document.checkPart(resolverSchema, part, ['resolver']);
   return checked.ok ? finishResolver(document, checked.value) : undefined;
+}
+
+/** The same for the access list. */
+function checkAccess(document: YamlDocument): ReturnType<typeof finishAccess> | undefined {
+  const part = isRecord(document.value) ? document.value['access'] : undefined;
+  const checked = document.checkPart(accessSchema, part, ['access']);
+  return checked.ok ? finishAccess(document, checked.value) : undefined;
 }
 
 /** Checks every plugin's part with its own schema, also when other parts of the file are wrong. */

@@ -17,13 +17,18 @@ export function parseTime(text: string): number | undefined {
   const localMs = fromFields(fields);
   const offsetMs = zoneOffset(zone);
   if (localMs === undefined || offsetMs === undefined) return undefined;
-  return localMs + Number(`0${fraction}`) * 1000 - offsetMs;
+  const ms = localMs + Number(`0${fraction}`) * 1000 - offsetMs;
+  // A zone may carry it beyond the years that are written with four digits.
+  return ms >= earliestMs && ms <= latestMs ? ms : undefined;
 }
 
 /** As `2026-12-01T12:00:00Z`. */
 export function presentTime(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z');
 }
+
+const earliestMs = Date.UTC(100, 0);
+const latestMs = Date.UTC(10_000, 0) - 1;
 
 const isoTime =
   /^(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)(?:[Tt ](?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d)(?<fraction>\.\d{1,3})?)?(?<zone>[Zz]|[+-]\d\d:?\d\d)?)?$/;

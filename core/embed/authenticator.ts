@@ -5,17 +5,20 @@
  * Limitations: the HTTP/2 of node:http2 shows its requests another socket than that of the connection; see docs/library.md.
  */
 import type { Socket } from 'node:net';
-import { FileAccessStore } from '../acl/file-store.ts';
 import type { AccessControl } from '../acl/access-control.ts';
+import { openAccessStore, type AccessStoreMeans, type OpenAccessStore } from '../acl/open-store.ts';
 import type { Endpoint } from '../config/endpoint.ts';
 import type { ClientIdentity } from '../dane/identity.ts';
 import type { PeerCredentials } from '../dane/types.ts';
 import type { Log } from '../observe/log.ts';
 import { Metrics, type Counter } from '../observe/metrics.ts';
+import { AdmissionBudgets } from '../server/admission-budgets.ts';
 import { GateServer } from '../server/gate.ts';
 import { keepProved } from '../server/keep-proved.ts';
+import { Withdrawals } from '../server/withdrawal.ts';
 import type { ConnectionLimits } from '../server/limits.ts';
 import { tlsFeatures, type TlsFeatures } from '../tls/native/native.ts';
+import { checkAccess } from './access-options.ts';
 import { applicationService, isHttpServer, type Application } from './application.ts';
 import {
   handedByFields,
@@ -59,7 +62,8 @@ export class Authenticator {
   /** Who may do what, by `decide`; what else a client may do is the program's to say. */
   readonly access: AccessControl;
   readonly metrics: Metrics;
-  readonly #store: FileAccessStore | undefined;
+  readonly #store: OpenAccessStore | undefined;
+  readonly #budgets: AdmissionBudgets;
   readonly #parts: CommonParts;
   readonly #log: Log;
   readonly #limits: ConnectionLimits;
@@ -69,6 +73,9 @@ export class Authenticator {
   readonly #listeners = new Set<Listener>();
   /** Proved by a PROXY header. */
   readonly #proxied = new Set<Socket>();
+  /** Of the same; a listener sees to its own. */
+  readonly #withdrawals: Withdrawals;
+  readonly #endSubscription: (() => void) | undefined;
   readonly #proofs: Counter;
   #listened = 0;
   #isClosed = false;
@@ -84,20 +91,32 @@ export class Authenticator {
     this.metrics = metrics;
     this.#parts = openParts(options, metrics);
     this.#log = this.#parts.log;
+    const { resolver, roots, nowMs } = this.#parts;
     try {
-      this.#store = typeof access === 'string' ? FileAccessStore.open(access, { log: this.#log }) : undefined;
+      const { store, control } = openAccess(access, { log: this.#log, nowMs, metrics });
+      this.#store = store;
+      const staleMaxMs = (): number => this.#limits['stale-max'];
+      this.access = control.seenBy?.({ staleMaxMs }) ?? control;
     } catch (error) {
       this.#parts.close();
       throw error;
     }
-    this.access = this.#store ?? (access as AccessControl);
-    const { resolver, roots, nowMs } = this.#parts;
+    this.#budgets = new AdmissionBudgets({ nowMs, metrics, ledgerOf: this.#store?.ledger });
     const means = { access: this.access, resolver, roots, nowMs };
     this.#prover = new Prover(means, this.#limits, (error) => {
       this.#log.error('defect', { error });
     });
     const help = 'Proofs of what a proxy handed on, by outcome.';
     this.#proofs = metrics.counter('handed_on_total', help, ['outcome']);
+    this.#withdrawals = new Withdrawals({
+      admit: (name) => this.access.admit(name),
+      onDefect: (error) => {
+        this.#log.error('defect', { doing: 'withdrawal', error });
+      },
+    });
+    this.#endSubscription = this.access.onChange?.((change) => {
+      this.#withdrawals.note(change);
+    });
     const store = this.#store;
     store?.watch();
     if (store) this.#parts.keep(() => store.exactNames());
@@ -135,6 +154,7 @@ export class Authenticator {
       extensionType: this.#parts.extensionType,
       features: this.#features,
       proof: this.#prover.means,
+      budgets: this.#budgets,
       service: applicationService(
         application,
         alpn ?? (isHttpServer(application) ? ['http/1.1'] : []),
@@ -190,6 +210,7 @@ export class Authenticator {
   async proveFromProxyHeader(socket: Socket, options: FromProxyHeader): Promise<ProofResult> {
     // Who closes it unseen, and why, does not matter; that it is closed does.
     socket.on('error', () => undefined);
+    const changesBefore = this.#withdrawals.count;
     const result = await this.#prover.bounded(async (signal) => {
       const handed = await handedByProxyHeader(socket, options, signal);
       if ('reason' in handed) return { no: handed };
@@ -202,8 +223,13 @@ export class Authenticator {
     const { proved, peer } = result;
     if (proved.identity === undefined) return this.#count(proved);
     if (socket.destroyed) return this.#count(notProved('gone'));
-    this.#keep(socket, proved.identity, peer);
+    this.#keep(socket, proved.identity, peer, changesBefore);
     return this.#count(proved);
+  }
+
+  /** Whether an access list has been read that counts; one in Redis may be away. */
+  ready(): { readonly ready: boolean; readonly waitingFor: readonly string[] } {
+    return this.#store?.ready() ?? { ready: true, waitingFor: [] };
   }
 
   /** Reads identity and access list anew; what is broken stays as it was, and the log says so. */
@@ -216,14 +242,21 @@ export class Authenticator {
   async close(deadlineMs: number): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#listeners].map((listener) => listener.close(deadlineMs)));
+    this.#endSubscription?.();
     // Their proofs cannot be kept up any more.
     for (const socket of this.#proxied) socket.destroy();
-    this.#store?.close();
+    this.#budgets.close();
+    await this.#store?.close();
     this.#parts.close();
   }
 
-  #keep(socket: Socket, identity: ClientIdentity, peer: PeerCredentials): void {
+  #keep(socket: Socket, identity: ClientIdentity, peer: PeerCredentials, changesBefore: number): void {
     let current = identity;
+    const lose = (why: string): void => {
+      this.#log.info('proof gone', { client: current.name.toString(), remote: socket.remoteAddress, why });
+      this.#clients.forget(socket);
+      socket.destroy();
+    };
     this.#clients.know(socket, () => current);
     this.#proxied.add(socket);
     const stop = keepProved({
@@ -234,16 +267,22 @@ export class Authenticator {
       onRenewed: (renewed) => {
         current = renewed;
       },
-      onLost: (why) => {
-        this.#log.info('proof gone', { client: current.name.toString(), remote: socket.remoteAddress, why });
-        this.#clients.forget(socket);
-        socket.destroy();
-      },
+      onLost: lose,
       onDefect: (error) => {
         this.#log.error('defect', { client: current.name.toString(), error });
       },
     });
+    const letGo = this.#withdrawals.hold(
+      {
+        name: identity.name,
+        withdraw: () => {
+          lose('not-admitted');
+        },
+      },
+      changesBefore,
+    );
     socket.once('close', () => {
+      letGo();
       stop();
       this.#clients.forget(socket);
       this.#proxied.delete(socket);
@@ -262,6 +301,16 @@ export class Authenticator {
     const lost = 'no names from the extension, no raw public keys, no alerts, no padding of records';
     this.#log.warn('TLS addon is missing', { problem, lost });
   }
+}
+
+function openAccess(
+  access: AuthenticatorOptions['access'],
+  means: AccessStoreMeans,
+): { readonly store?: OpenAccessStore; readonly control: AccessControl } {
+  const { config, control } = checkAccess(access);
+  if (config === undefined) return { control };
+  const store = openAccessStore(config, means);
+  return { store, control: store.access };
 }
 
 function checkApplication(application: unknown): void {

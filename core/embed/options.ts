@@ -26,6 +26,7 @@ import { connectionLimits, type ConnectionLimits } from '../server/limits.ts';
 import type { Dialect } from '../tls/client-id.ts';
 import type { LoadedIdentity } from '../tls/identity.ts';
 import type { TlsFeatures } from '../tls/native/native.ts';
+import type { AccessOptions } from './access-options.ts';
 import { resolvConfServers } from './resolv-conf.ts';
 
 /** How TLSA records are found: the keys of `resolver` in docs/configuration.md, with their defaults. */
@@ -74,8 +75,11 @@ export interface CommonOptions {
 }
 
 export interface AuthenticatorOptions extends CommonOptions {
-  /** Who may be asked about at all: the path of an access list, which is watched, or anything that decides. */
-  readonly access: string | AccessControl;
+  /**
+   * Who may be asked about at all: the path of an access list, which is watched; where it is otherwise, as in the configuration;
+   * or anything that decides.
+   */
+  readonly access: string | AccessOptions | AccessControl;
   readonly limits?: LimitOptions;
   /** Metrics of its own if absent. */
   readonly metrics?: Metrics;
@@ -144,7 +148,8 @@ function anyOf(what: string, isRight: (value: unknown) => boolean): ConfigSchema
   return z.unknown().refine(isRight, { error });
 }
 
-function hasFunctions(value: unknown, ...names: readonly string[]): boolean {
+/** Whether it is an object with these methods. */
+export function hasFunctions(value: unknown, ...names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
@@ -175,8 +180,9 @@ export const commonKeys = {
 /** `AuthenticatorOptions`, as far as it is more than a type. */
 export const authenticatorSchema = z.strictObject({
   ...commonKeys,
-  access: anyOf('the path of an access list, or an object with admits and decide', (value) =>
-    isObject(value) ? hasFunctions(value, 'admits', 'decide') : isPath(value),
+  access: anyOf(
+    'the path of an access list, a map with store as the configuration has it, or an object with admit and decide',
+    (value) => (isObject(value) ? 'store' in value || hasFunctions(value, 'admit', 'decide') : isPath(value)),
   ),
   limits: fromLimits(connectionLimits),
   metrics: anyOf('the metrics of danced', (value) => hasFunctions(value, 'counter', 'gauge')).optional(),

@@ -5,7 +5,12 @@ import { builtinPlugins } from '../../cli/plugins.ts';
 import { parseAccessList } from '../../core/acl/list-file.ts';
 import { checkConfig } from '../../core/config/config.ts';
 import { YamlDocument } from '../../core/config/document.ts';
-import { configurationReference, exampleAccessList, exampleConfig } from '../../scripts/generate-docs.ts';
+import {
+  configurationReference,
+  exampleAccessList,
+  exampleConfig,
+  exampleRedisAccess,
+} from '../../scripts/generate-docs.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -31,6 +36,12 @@ describe('docs/configuration.md', () => {
 
   it('shows an access list that loads', () => {
     expect(parseAccessList(exampleAccessList, 'access.yaml').size).to.equal(3);
+  });
+
+  it('shows an access list in Redis that loads', () => {
+    const text = exampleConfig.replace(/^access:\n(?: .*\n)+/m, exampleRedisAccess);
+    const { config } = checkConfig(YamlDocument.parse(text, 'danced.yaml'), builtinPlugins);
+    expect(config.access.store).to.equal('redis');
   });
 
   it('describes every key', async () => {

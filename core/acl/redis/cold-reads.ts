@@ -6,7 +6,8 @@
 import { Name } from '../../dns/name.ts';
 import { presentClientPattern } from '../patterns.ts';
 import type { Changes } from './changes.ts';
-import { ListMissing, type ListHead } from './head.ts';
+import { ListMissing } from './head-events.ts';
+import type { ListHead } from './head.ts';
 import type { Known, KnownNames } from './known-names.ts';
 import { redisBounds } from './limits.ts';
 import type { ListReader } from './list-reader.ts';

@@ -64,6 +64,8 @@ export const redisBounds = {
   messageGraceMs: 50,
   /** How long messages may not come until that is said. */
   deafMs: 5000,
+  /** How long a script may take in a cluster, until it is taken to be tried again and again for that reason. */
+  scriptMs: 100,
   /** How long scripts are not tried after they were refused because a slot is being moved. */
   keyByKeyMs: 5000,
   /** Messages that follow each other faster are handled together. */

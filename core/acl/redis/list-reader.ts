@@ -27,16 +27,19 @@ export interface ListReaderOptions {
   readonly redis: Caller;
   readonly keys: RedisKeys;
   readonly valueOctets: number;
+  readonly inCluster: boolean;
 }
 
 export class ListReader {
   readonly #redis: Caller;
   readonly #keys: ListKeys;
   readonly #valueOctets: number;
+  readonly #inCluster: boolean;
   /** Until when no script is tried; of `performance.now()`. */
   #keyByKeyUntilMs = -Infinity;
 
-  constructor({ redis, keys, valueOctets }: ListReaderOptions) {
+  constructor({ redis, keys, valueOctets, inCluster }: ListReaderOptions) {
+    this.#inCluster = inCluster;
     this.#redis = redis;
     this.#keys = new ListKeys(keys);
     this.#valueOctets = valueOctets;
@@ -83,12 +86,9 @@ export class ListReader {
     keyByKey: (revision: Revision) => Promise<T>,
   ): Promise<T> {
     if (performance.now() >= this.#keyByKeyUntilMs) {
-      try {
-        return await byScript();
-      } catch (error) {
-        if (!(error instanceof RedisUnavailable && error.reply === 'TRYAGAIN')) throw error;
-        this.#keyByKeyUntilMs = performance.now() + redisBounds.keyByKeyMs;
-      }
+      const reply = await this.#tryScript(byScript());
+      if (reply !== undefined) return reply;
+      this.#keyByKeyUntilMs = performance.now() + redisBounds.keyByKeyMs;
     }
     for (let tries = 1; tries <= redisBounds.tries; tries += 1) {
       const revision = await this.askRevision();
@@ -98,6 +98,26 @@ export class ListReader {
     throw new RedisUnavailable('the list changes faster than it can be read while its slot is moved', {
       isOutage: false,
     });
+  }
+
+  /** Undefined: it was refused because the slot is being moved, or is being tried again and again for that. */
+  async #tryScript<T>(answer: Promise<T>): Promise<T | undefined> {
+    const reply = answer.catch((error: unknown) => {
+      if (error instanceof RedisUnavailable && error.reply === 'TRYAGAIN') return undefined;
+      throw error;
+    });
+    if (!this.#inCluster) return await reply;
+    // What comes of it later is of no interest.
+    reply.catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, redisBounds.scriptMs, undefined);
+    });
+    try {
+      return await Promise.race([reply, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async #get(key: string): Promise<Value | undefined> {

@@ -14,7 +14,6 @@
  */
 import type { ClientIdentity } from '../../dane/identity.ts';
 import { Name } from '../../dns/name.ts';
-import type { Metrics } from '../../observe/metrics.ts';
 import {
   everythingChanged,
   type AccessChange,
@@ -23,40 +22,23 @@ import {
   type AccessViewer,
 } from '../access-control.ts';
 import type { SharedLedger } from '../budgets.ts';
-import type { AccessLog } from '../file-store.ts';
 import type { AccessRequest, Admission, Decision } from '../model.ts';
 import type { Changes } from './changes.ts';
 import { RedisClient, type RedisEvents, type RedisOptions } from './client.ts';
 import { Clock } from './clock.ts';
 import { ColdReads } from './cold-reads.ts';
-import { ListHead, type HeadEvents } from './head.ts';
+import type { HeadEvents } from './head-events.ts';
+import { ListHead } from './head.ts';
 import { RedisKeys } from './keys.ts';
 import { KnownNames } from './known-names.ts';
 import { RedisLedger } from './ledger.ts';
-import type { RedisLimits } from './limits.ts';
 import { ListReader } from './list-reader.ts';
 import { StoreMeters } from './meters.ts';
+import type { ListClient, RedisAccessStoreOptions } from './store-options.ts';
 import { OutageReport } from './report.ts';
 import { ListView } from './view.ts';
 
-/** What is used of a RedisClient. */
-export type ListClient = Pick<RedisClient, 'where' | 'call' | 'run' | 'connect' | 'subscribe' | 'close'>;
-
-export interface RedisAccessStoreOptions {
-  readonly redis: RedisOptions;
-  readonly prefix: string;
-  readonly limits: RedisLimits;
-  readonly log: AccessLog;
-  /** Milliseconds since the epoch. */
-  readonly nowMs: () => number;
-  readonly metrics?: Metrics;
-  /** For who asks the store itself and not `seenBy`; milliseconds. */
-  readonly staleMaxMs?: number;
-  /** Milliseconds that never go back; those of this process if not said. */
-  readonly steadyMs?: () => number;
-  /** What speaks to Redis; a RedisClient if not said. */
-  readonly openClient?: (options: RedisOptions, events: RedisEvents) => ListClient;
-}
+export type { ListClient, RedisAccessStoreOptions } from './store-options.ts';
 
 /** As `stale-max` of a listener. */
 const defaultStaleMaxMs = 3_600_000;
@@ -90,7 +72,13 @@ export class RedisAccessStore implements AccessControl {
     const redis = {
       call: (command: string, ...args: (string | number)[]) => this.#client.call(command, ...args),
     };
-    const reader = new ListReader({ redis, keys: this.#keys, valueOctets: limits['value-octets'] });
+    const inCluster = options.redis.mode === 'cluster';
+    const reader = new ListReader({
+      redis,
+      keys: this.#keys,
+      valueOctets: limits['value-octets'],
+      inCluster,
+    });
     const common = { reader, keys: this.#keys };
     this.#head = new ListHead({ ...common, clock, events: this.#headEvents() });
     this.#reads = new ColdReads({

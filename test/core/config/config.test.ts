@@ -138,9 +138,9 @@ describe('the configuration', () => {
   it('takes relative paths from the folder of the file', () => {
     const document = YamlDocument.parse(right, '/etc/danced/danced.yaml');
     const { config } = checkConfig(document, plugins);
-    expect([config.identity.directory, config.access.file]).to.deep.equal([
+    expect([config.identity.directory, config.access]).to.deep.equal([
       '/etc/danced/identity',
-      '/srv/access.yaml',
+      { store: 'file', file: '/srv/access.yaml' },
     ]);
   });
 
@@ -347,9 +347,9 @@ describe('the configuration', () => {
         ],
       },
       {
-        what: 'a store that this version does not have',
-        text: having('store: file', 'store: redis'),
-        says: ['danced.yaml:9:10: access.store: the Redis store is not in this version; write file'],
+        what: 'a store that there is not',
+        text: having('store: file', 'store: radis'),
+        says: ['danced.yaml:9:10: access.store: is the text "radis"; did you mean redis?'],
       },
       {
         what: 'a word that is none of the possible',
@@ -460,7 +460,9 @@ describe('the configuration', () => {
 
   it('counts lines the same when they end with CR LF', () => {
     const says = problemsOf(having('store: file', 'store: none').replaceAll('\n', '\r\n'));
-    expect(says).to.deep.equal(['danced.yaml:9:10: access.store: is the text "none"; write file']);
+    expect(says).to.deep.equal([
+      'danced.yaml:9:10: access.store: is the text "none"; write one of: file, redis',
+    ]);
   });
 
   it('never lets a key reach the prototype of an object', () => {

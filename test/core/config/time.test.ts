@@ -38,6 +38,8 @@ describe('a point in time as text', () => {
     '-1',
     '1.5',
     '2026-12-01T12:00Z!',
+    '9999-12-31T23:59:59-01:00',
+    '0100-01-01T00:00:00+01:00',
   ];
   for (const text of unreadable) {
     it(`is not read from ${JSON.stringify(text)}`, () => {

@@ -4,12 +4,14 @@ import net from 'node:net';
 import { mock } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
+import { everythingChanged, type AccessListener } from '../../../core/acl/access-control.ts';
 import type { HandedRequest } from '../../../core/embed/from-proxy.ts';
 import type { ProofResult } from '../../../core/embed/handed-on.ts';
 import { OptionsError } from '../../../core/embed/options.ts';
 import { TrustedProxies } from '../../../core/embed/proxies.ts';
 import { tlsaFor } from '../../../core/dane/tlsa.ts';
 import { encodeTlsa } from '../../../core/dns/rdata.ts';
+import { accessTo, everybodyAdmitted, nobodyAdmitted } from '../../support/access.ts';
 import { authority, endEntity, sharedKey } from '../../support/certificate-factory.ts';
 import { tlsaOf } from '../../support/test-identity.ts';
 import { ipv4, present, ssl, vector, write } from '../server/proxy-writer.ts';
@@ -263,6 +265,30 @@ describe('Authenticator.proveFromProxyHeader', () => {
     expect(await line(bed, 'proof gone')).to.include({ client: clientName, why: 'no-tlsa: no TLSA record' });
     expect(socket.destroyed).to.equal(true);
     expect(bed.danced.clientOf(socket)).to.equal(undefined);
+  });
+
+  it('destroys the socket of a client that the access list has lost, at once', async () => {
+    await bed.close();
+    const listeners = new Set<AccessListener>();
+    let admission = everybodyAdmitted;
+    bed = await EmbedBed.open({
+      access: {
+        ...accessTo(clientName),
+        admit: () => Promise.resolve(admission),
+        onChange: (listener) => {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+      },
+    });
+    const { verdict, socket } = await send(header());
+    expect(words(verdict)).to.equal(clientName);
+    admission = nobodyAdmitted;
+    for (const listener of listeners) listener(everythingChanged);
+    expect(await line(bed, 'proof gone')).to.include({ client: clientName, why: 'not-admitted' });
+    expect(socket.destroyed).to.equal(true);
+    await bed.danced.close(0);
+    expect(listeners.size).to.equal(0);
   });
 
   it('leaves no socket behind when danced is closed', async () => {

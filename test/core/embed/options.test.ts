@@ -98,6 +98,16 @@ describe('options of openAuthenticator', () => {
       { ...base, resolver: { validation: 'trust-ad', prefetch: false } },
       /^OptionsError: resolver\.prefetch: has no effect with trust-ad/,
     ],
+    [
+      'a Redis that nobody names',
+      { ...base, access: { store: 'redis' } },
+      /^OptionsError: access\.redis: missing; for example: redis: \{ servers/,
+    ],
+    [
+      'a Redis with a key that there is not',
+      { ...base, access: { store: 'redis', redis: { servers: ['127.0.0.1'], port: 1 } } },
+      /^OptionsError: access\.redis\.port: unknown key/,
+    ],
     ['an access list that is not there', { ...base, access: join(folder, 'none') }, /there is no such file/],
     [
       'an identity that is not there',

@@ -94,11 +94,15 @@ export class MemoryRedis {
   }
 
   async #answer(reply: () => unknown): Promise<unknown> {
-    if (!this.isUp) throw new RedisUnavailable('redis in memory: away');
+    this.#requireUp();
     const value = reply();
     await this.#wait();
-    if (!this.isUp) throw new RedisUnavailable('redis in memory: cut');
+    this.#requireUp();
     return value;
+  }
+
+  #requireUp(): void {
+    if (!this.isUp) throw new RedisUnavailable('redis in memory: away');
   }
 
   #reply(command: string, args: readonly string[]): unknown {
