@@ -14,7 +14,7 @@ export type Order =
   | { readonly do: 'cold'; readonly first: number; readonly count: number }
   /** The same decisions again and again; answers with microseconds for one. */
   | { readonly do: 'cached'; readonly first: number; readonly count: number }
-  /** Asks once about each; answers with the memory of the process, in MiB. */
+  /** Asks once about each; answers with the memory of the process a while later, in MiB. */
   | { readonly do: 'warm'; readonly first: number; readonly count: number };
 
 /** Microseconds. */

@@ -3,13 +3,14 @@
  * and a server that fails is spared. The only importer of ioredis.
  *
  * Of its habits these are kept out: queues for commands while there is no connection, commands sent again after a
- * reconnection, errors that carry the arguments of a command (HELLO's has the password), and subscriptions that are lost
- * without a word.
+ * reconnection, errors that carry the arguments of a command (HELLO's has the password), subscriptions that are lost
+ * without a word, and a process that ends by a reply that is odd.
  *
  * Limitations: in a cluster a command whose node dies under it may run twice; what comes too late for its deadline may
  * still have been done. While a slot is moved, a script whose keys lie on both sides has to wait.
  */
 import { Cluster, Redis, type RedisOptions as LibraryOptions } from 'ioredis';
+import replies from 'ioredis/built/DataHandler.js';
 import { KeptConnection, passingErrorEvent } from './connection.ts';
 import { Connector } from './connector.ts';
 import { causeOf, explain, type Fault } from './errors.ts';
@@ -135,6 +136,17 @@ export class RedisClient {
   call(command: string, ...args: readonly Value[]): Promise<unknown> {
     return this.#questions.ask(nameOf(command, args), (connection) =>
       connection.call(command.toUpperCase(), ...args),
+    );
+  }
+
+  /**
+   * Several commands about one key or more, sent together but not as one: something may change in between. Their replies as of
+   * RESP2. Rejects with RedisUnavailable when one of them fails, within the time of the options.
+   */
+  callTogether(commands: readonly (readonly [string, ...Value[]])[]): Promise<unknown[]> {
+    const [[command, ...args] = ['']] = commands;
+    return this.#questions.ask(nameOf(command, args), (connection) =>
+      Promise.all(commands.map(([name, ...rest]) => connection.call(name, ...rest))),
     );
   }
 
@@ -280,6 +292,21 @@ export class RedisClient {
     return new Redis({ ...library.nodeOptions(this.#options, { host, port }), Connector: sockets });
   }
 }
+
+interface ReplyReader {
+  readonly redis: { recoverFromFatalError(of: Error, error: Error, queues: { offlineQueue: boolean }): void };
+  dispatch(take: () => void): void;
+}
+
+/** The library throws what it cannot make sense of where nobody can catch it. Whoever sends that loses the connection instead. */
+(replies.default.prototype as unknown as ReplyReader).dispatch = function (this: ReplyReader, take) {
+  try {
+    take();
+  } catch (error) {
+    const why = new Error(`what it answers is not what Redis would: ${String(error)}`);
+    this.redis.recoverFromFatalError(why, why, { offlineQueue: false });
+  }
+};
 
 /** The library sends ASKING without waiting for its answer; a refused one must not end the process. */
 function quietAsking(node: Redis): void {

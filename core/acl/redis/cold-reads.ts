@@ -3,8 +3,7 @@
  * here: not older (the reply was on its way while the message of a change overtook it) and not newer (the roles that are
  * known here may not fit it).
  */
-import { Name } from '../../dns/name.ts';
-import { presentClientPattern } from '../patterns.ts';
+import type { Name } from '../../dns/name.ts';
 import type { Changes } from './changes.ts';
 import { ListMissing } from './head-events.ts';
 import type { ListHead } from './head.ts';
@@ -95,13 +94,13 @@ export class ColdReads {
       }
       const isLast = tries === redisBounds.tries;
       if (read.isOverrun && !isLast) continue;
-      const known = this.#knownFrom(name, found);
+      const known = this.#knownFrom(found);
       if (!read.isOverrun) names.put(name.key, known);
       return known;
     }
   }
 
-  #knownFrom(name: Name, found: FoundEntry | undefined): Known {
+  #knownFrom(found: FoundEntry | undefined): Known {
     const { generation } = this.#options.names;
     if (found === undefined) return { entry: undefined, isExact: false, generation };
     const { key } = found;
@@ -111,17 +110,9 @@ export class ColdReads {
       this.#options.onBroken(key, rights.fault);
       return { entry: undefined, fault: `the value of ${key} is broken`, isExact, generation };
     }
-    const pattern = presentClientPattern({ name: above(name, found.above), below: !isExact });
-    return { entry: { pattern, rights: rights.value }, isExact, generation };
+    return { entry: { pattern: this.#listKeys.patternOf(key), rights: rights.value }, isExact, generation };
   }
 }
 
 /** Replaced before anybody sees it. */
 const unset = new Promise<never>(() => undefined);
-
-/** As the key has it: in lower case. */
-function above(name: Name, labels: number): Name {
-  let at = Name.fromWire(name.canonicalWire());
-  for (let up = 0; up < labels; up += 1) at = at.parent();
-  return at;
-}

@@ -137,21 +137,24 @@ export class ListHead {
 
   async #confirm(): Promise<void> {
     const { reader, clock } = this.#options;
+    let hasWaited = false;
     if (!this.#isDoubtful && this.#revision !== undefined) {
       const sent = clock.now();
       const before = this.#revision;
       const revision = await reader.askRevision();
       const isOnward = typeof revision === 'number' && revision >= before;
       if (isOnward) await this.#messagesTo(revision);
+      hasWaited = isOnward;
       if (isOnward && this.hasReached(revision)) {
         this.#noteInStep(sent);
         return;
       }
     }
-    await this.#readWhole();
+    await this.#readWhole(hasWaited);
   }
 
-  async #readWhole(): Promise<void> {
+  /** @param hasWaited messages that may have been on their way have had their time */
+  async #readWhole(hasWaited: boolean): Promise<void> {
     const { reader, clock, events } = this.#options;
     const sent = clock.now();
     const before = this.#revision;
@@ -162,7 +165,7 @@ export class ListHead {
     if (typeof revision !== 'number') throw this.#miss(revision, before);
     const isSetBack = before !== undefined && revision < before;
     if (isSetBack) events.onSetBack(before, revision);
-    else if (!mayBeOther) await this.#messagesTo(revision);
+    else if (!mayBeOther && !hasWaited) await this.#messagesTo(revision);
     const isJump = this.#revision === undefined || isSetBack || revision > this.#revision;
     const isEverything = isJump || mayBeOther || this.#fault !== undefined;
     if (isJump) this.#revision = revision;

@@ -100,11 +100,12 @@ export class RedisKeys {
 /** The name in a key. The root is the empty text, which no entry has. */
 function escapeName(name: Name): string {
   let text = '';
-  const wire = name.canonicalWire();
-  for (let at = 0; at < wire.length - 1;) {
-    const end = at + 1 + wire.readUInt8(at);
+  // In lower case, and each label after its length.
+  const { key } = name;
+  for (let at = 0; at < key.length - 1;) {
+    const end = at + 1 + key.charCodeAt(at);
     if (at > 0) text += '.';
-    text += escapeLabel(wire.toString('latin1', at + 1, end));
+    text += escapeLabel(key.slice(at + 1, end));
     at = end;
   }
   return text;

@@ -60,6 +60,8 @@ for i = 2, #KEYS do
   left, at = tonumber(left), tonumber(at)
   -- Only infinity less itself is not 0.
   if not left or not at or left - left ~= 0 then left, at = burst, now end
+  -- More than gates can owe (mostOwed in budgets.ts) was written by somebody else.
+  left = math.max(left, -${budgetBounds.gates} * (burst + ${budgetBounds.owedMs / 1000} * rate))
   -- A clock that was set back takes nothing away.
   left = math.min(burst, left + math.max(0, now - at) / 1000000 * rate) - spent
   if left >= burst then

@@ -80,9 +80,10 @@ export const redisBounds = {
   tries: 4,
   /** Names that are read at once. */
   readsAtOnce: 4096,
-  /** Values that are remembered by their text, and the longest such. */
+  /** Values that are remembered by their text, and the longest such; and longer ones, as long as they are in use. */
   sharedValues: 10_000,
   sharedValueOctets: 4096,
+  sharedLongValues: 10_000,
   /** Times that everything changed, that are remembered so that what is older can be judged while Redis is away. */
   generations: 256,
   /** Keys of broken values that are remembered as said. */

@@ -15,6 +15,7 @@ import {
   ListKeys,
   readHead,
   readRoles,
+  valueOf,
   wrongType,
   type Caller,
   type EntryReply,
@@ -52,19 +53,20 @@ export class ListReader {
 
   /** Finds the entry that decides for the name with these candidates. */
   findEntry(candidates: readonly string[]): Promise<EntryReply> {
-    return this.#read(
-      () => findEntry(this.#redis, this.#keys, candidates, this.#valueOctets),
-      async (revision) => {
-        if (typeof revision !== 'number') return { revision, found: undefined };
-        const values = await Promise.all(candidates.map((key) => this.#get(key)));
-        const above = values.findIndex((value) => value !== undefined);
-        const [key, value] = [candidates[above], values[above]];
-        return {
-          revision,
-          found: key === undefined || value === undefined ? undefined : { key, above, value },
-        };
-      },
-    );
+    const byScript = (): Promise<EntryReply> =>
+      findEntry(this.#redis, this.#keys, candidates, this.#valueOctets);
+    // Without slots nothing is moved.
+    if (!this.#inCluster) return byScript();
+    return this.#read(byScript, async (revision) => {
+      if (typeof revision !== 'number') return { revision, found: undefined };
+      const values = await Promise.all(candidates.map((key) => this.#get(key)));
+      const above = values.findIndex((value) => value !== undefined);
+      const [key, value] = [candidates[above], values[above]];
+      return {
+        revision,
+        found: key === undefined || value === undefined ? undefined : { key, above, value },
+      };
+    });
   }
 
   /** Reads what holds for every name. */
@@ -124,10 +126,7 @@ export class ListReader {
     const text = await this.#unlessWrongType(this.#redis.call('GET', key));
     if (text === null) return undefined;
     if (typeof text !== 'string') return { fault: wrongType };
-    const octets = Buffer.byteLength(text);
-    return octets <= this.#valueOctets
-      ? { text }
-      : { fault: `has ${String(octets)} octets, more than value-octets of access.limits` };
+    return valueOf(text, this.#valueOctets);
   }
 
   async #roles(): Promise<HeadReply['roles']> {

@@ -2,13 +2,14 @@
  * What is asked of Redis, in one round trip each and without writing: the entry that decides for a name, however deep the
  * name is; and what holds for every name (revision, roles, anonymous). Both answers say of which revision they are.
  *
- * The scripts see what GET cannot and MGET hides: a key under which there is something else than text. That is told, and is not
- * taken for nothing, for then the next entry above would decide.
+ * MGET hides a key under which there is something else than text. That must not be taken for nothing, for then the next entry
+ * above would decide; so the keys are counted besides, and the scripts see what is there.
  *
  * Limitations: EVALSHA_RO, which needs no right to write, is of Redis 7.0 and of every Valkey.
  */
 import { isServersName } from '../access-list.ts';
-import type { Name } from '../../dns/name.ts';
+import { Name } from '../../dns/name.ts';
+import { presentClientPattern } from '../patterns.ts';
 import { RedisUnavailable } from './errors.ts';
 import type { RedisKeys } from './keys.ts';
 import { RedisScript } from './script.ts';
@@ -16,6 +17,7 @@ import { RedisScript } from './script.ts';
 /** What is needed of a RedisClient. */
 export interface Caller {
   call(command: string, ...args: (string | number)[]): Promise<unknown>;
+  callTogether(commands: readonly (readonly [string, ...string[]])[]): Promise<unknown[]>;
 }
 
 /** The number of the list's state; `missing` when there is no list, `broken` when something else is under the key. */
@@ -96,8 +98,44 @@ return {revision, roles, anonymous}
 `,
 );
 
-/** Finds the entry that decides for the name of these candidates. Rejects with RedisUnavailable. */
+/**
+ * Finds the entry that decides for the name of these candidates. Rejects with RedisUnavailable.
+ *
+ * Two plain commands, sent together, cost Redis less than half of what the script does: what is under the keys, and how many of
+ * the keys there are. If there are more than texts, something else is under one of them (or the list was changed in between),
+ * and the script tells.
+ */
 export async function findEntry(
+  redis: Caller,
+  keys: ListKeys,
+  candidates: readonly string[],
+  valueOctets: number,
+): Promise<EntryReply> {
+  const all = [keys.revision, ...candidates];
+  const [values, count] = await redis.callTogether([
+    ['MGET', ...all],
+    ['EXISTS', ...all],
+  ]);
+  if (!Array.isArray(values) || values.length !== all.length) {
+    throw new TypeError('Redis gave an answer about an entry that is none');
+  }
+  const texts = values as readonly (string | null)[];
+  if (texts.reduce((found, text) => found + Number(text !== null), 0) !== count) {
+    return findByScript(redis, keys, candidates, valueOctets);
+  }
+  const [revision, ...entries] = texts;
+  const above = entries.findIndex((text) => text !== null);
+  const [key, text] = [candidates[above], entries[above]];
+  return {
+    revision: readRevision(revision),
+    found:
+      key === undefined || typeof text !== 'string'
+        ? undefined
+        : { key, above, value: valueOf(text, valueOctets) },
+  };
+}
+
+async function findByScript(
   redis: Caller,
   keys: ListKeys,
   candidates: readonly string[],
@@ -172,6 +210,15 @@ export class ListKeys {
     }
     return candidates;
   }
+
+  /** The pattern of the entry under a key that is one of the candidates of a name. */
+  patternOf(key: string): string {
+    const below = !key.startsWith(this.#clientStart);
+    const text = key.slice((below ? this.#belowStart : this.#clientStart).length);
+    // Most names are written in a key as they are everywhere.
+    if (text.includes('\\')) return presentClientPattern({ name: Name.parse(text), below });
+    return below ? `*.${text}` : text;
+  }
 }
 
 async function runReadOnly(
@@ -208,13 +255,25 @@ export function readRevision(value: unknown): Revision {
   return 'broken';
 }
 
+/** Octets of UTF-8 in one UTF-16 unit, at most. */
+const octetsInUnit = 3;
+
+/** A value, if it is not too long. */
+export function valueOf(text: string, valueOctets: number): Value {
+  if (text.length * octetsInUnit <= valueOctets) return { text };
+  const octets = Buffer.byteLength(text);
+  return octets <= valueOctets ? { text } : tooLong(octets);
+}
+
+function tooLong(octets: number): Value {
+  return { fault: `has ${String(octets)} octets, more than value-octets of access.limits` };
+}
+
 /** Text, or a list of one with what is wrong: `type`, or the number of octets. */
 export function readValue(value: unknown): Value {
   if (typeof value === 'string') return { text: value };
   const [fault] = Array.isArray(value) ? (value as readonly unknown[]) : [];
-  return typeof fault === 'number'
-    ? { fault: `has ${fault} octets, more than value-octets of access.limits` }
-    : { fault: wrongType };
+  return typeof fault === 'number' ? tooLong(fault) : { fault: wrongType };
 }
 
 export const wrongType = 'is not text: another kind of value is under the key';

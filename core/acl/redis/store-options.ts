@@ -5,7 +5,10 @@ import type { RedisClient, RedisEvents, RedisOptions } from './client.ts';
 import type { RedisLimits } from './limits.ts';
 
 /** What is used of a RedisClient. */
-export type ListClient = Pick<RedisClient, 'where' | 'call' | 'run' | 'connect' | 'subscribe' | 'close'>;
+export type ListClient = Pick<
+  RedisClient,
+  'where' | 'call' | 'callTogether' | 'run' | 'connect' | 'subscribe' | 'close'
+>;
 
 export interface RedisAccessStoreOptions {
   readonly redis: RedisOptions;

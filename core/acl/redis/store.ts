@@ -31,6 +31,7 @@ import type { HeadEvents } from './head-events.ts';
 import { ListHead } from './head.ts';
 import { RedisKeys } from './keys.ts';
 import { KnownNames } from './known-names.ts';
+import type { Caller } from './lookup-script.ts';
 import { RedisLedger } from './ledger.ts';
 import { ListReader } from './list-reader.ts';
 import { StoreMeters } from './meters.ts';
@@ -69,8 +70,9 @@ export class RedisAccessStore implements AccessControl {
     this.#client = this.#openClient(options.redis);
     this.#report = new OutageReport({ log, clock, where: this.#client.where });
     // The client may be replaced.
-    const redis = {
-      call: (command: string, ...args: (string | number)[]) => this.#client.call(command, ...args),
+    const redis: Caller = {
+      call: (command, ...args) => this.#client.call(command, ...args),
+      callTogether: (commands) => this.#client.callTogether(commands),
     };
     const inCluster = options.redis.mode === 'cluster';
     const reader = new ListReader({

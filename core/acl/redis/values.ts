@@ -6,6 +6,7 @@
  *
  * Limitations: of a key that stands twice in one JSON map the last counts, as JSON.parse has it.
  */
+import { hash } from 'node:crypto';
 import { formatPath } from '../../config/errors.ts';
 import type { ConfigSchema } from '../../config/schema.ts';
 import { explainIssue, wordsOfIssue } from '../../config/words.ts';
@@ -41,15 +42,30 @@ export function readJson<T>(schema: ConfigSchema<T>, text: string): Read<T> {
 /** Reads the rights of entries and of `anonymous`. */
 export class RightsReader {
   readonly #byText = new RecentMap<AccessRights>(redisBounds.sharedValues);
+  /** Long ones, by digest, as long as some name has them: any number of names below a `*.name` share its entry. */
+  readonly #long = new RecentMap<WeakRef<AccessRights>>(redisBounds.sharedLongValues);
 
   read(value: Value): Read<AccessRights> {
     if (value.text === undefined) return value;
-    const known = this.#byText.get(value.text);
+    return value.text.length <= redisBounds.sharedValueOctets
+      ? this.#readShort(value.text)
+      : this.#readLong(value.text);
+  }
+
+  #readShort(text: string): Read<AccessRights> {
+    const known = this.#byText.get(text);
     if (known !== undefined) return { value: known };
-    const read = readJson(rightsSchema, value.text);
-    if (read.value !== undefined && value.text.length <= redisBounds.sharedValueOctets) {
-      this.#byText.set(value.text, read.value);
-    }
+    const read = readJson(rightsSchema, text);
+    if (read.value !== undefined) this.#byText.set(text, read.value);
+    return read;
+  }
+
+  #readLong(text: string): Read<AccessRights> {
+    const digest = hash('sha256', text, 'base64');
+    const known = this.#long.get(digest)?.deref();
+    if (known !== undefined) return { value: known };
+    const read = readJson(rightsSchema, text);
+    if (read.value !== undefined) this.#long.set(digest, new WeakRef(read.value));
     return read;
   }
 }

@@ -22,7 +22,10 @@ describe('the syntax of named.conf', () => {
         text: '\ninclude "named.conf";',
         words: 'named.conf:2: files include one another more than 16 deep',
       },
-      'a file that is too long': { text: '#'.repeat(16 * 1024 * 1024 + 1), words: 'more than 16777216 octets' },
+      'a file that is too long': {
+        text: '#'.repeat(16 * 1024 * 1024 + 1),
+        words: 'more than 16777216 octets',
+      },
     };
     for (const [title, { text, words }] of Object.entries(broken)) {
       it(title, () => {

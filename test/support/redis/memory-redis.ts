@@ -29,6 +29,8 @@ export class MemoryRedis {
         setImmediate(() => events.onSubscribed());
       },
       call: (command, ...args) => this.#answer(() => this.#reply(command, args.map(String))),
+      callTogether: (commands) =>
+        this.#answer(() => commands.map(([command, ...args]) => this.#reply(command, args.map(String)))),
       run: () => Promise.reject(new Error('nothing is written')),
       close: () => Promise.resolve(),
     };
@@ -93,7 +95,7 @@ export class MemoryRedis {
     for (let turns = this.delay(); turns > 0; turns -= 1) await turn();
   }
 
-  async #answer(reply: () => unknown): Promise<unknown> {
+  async #answer<T>(reply: () => T): Promise<T> {
     this.#requireUp();
     const value = reply();
     await this.#wait();
@@ -107,6 +109,8 @@ export class MemoryRedis {
 
   #reply(command: string, args: readonly string[]): unknown {
     if (command === 'GET') return this.data.get(args[0] ?? '') ?? null;
+    if (command === 'MGET') return args.map((key) => this.data.get(key) ?? null);
+    if (command === 'EXISTS') return args.filter((key) => this.data.has(key)).length;
     if (command !== 'EVALSHA_RO') throw new Error(`no ${command} here`);
     const [revisionKey = '', ...keys] = args.slice(2, 2 + Number(args[1]));
     const revision = this.data.get(revisionKey);
@@ -115,7 +119,6 @@ export class MemoryRedis {
       const roles = this.data.get(keys[0]);
       return [revision, roles instanceof Map ? [...roles].flat() : [], this.data.get(keys[1] ?? '') ?? null];
     }
-    const at = keys.findIndex((key) => this.data.has(key));
-    return at === -1 ? [revision, 0] : [revision, at + 1, this.data.get(keys[at] ?? '')];
+    throw new Error('no such script here');
   }
 }
