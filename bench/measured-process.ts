@@ -42,10 +42,14 @@ export class MeasuredProcess<Order extends object> {
   }
 }
 
-/** In the process that is measured: takes orders until the other end is gone. */
-export function answerOrders<Order>(fulfil: (order: Order) => Promise<unknown>, onEnd: () => void): void {
-  process.on('message', (order: Order) => {
-    fulfil(order).then(
+/**
+ * In the process that is measured: takes orders until the other end is gone.
+ *
+ * @param fulfil gets what the other end was typed to send
+ */
+export function answerOrders(fulfil: (order: never) => Promise<unknown>, onEnd: () => void): void {
+  process.on('message', (order) => {
+    fulfil(order as never).then(
       (value) => process.send?.({ value }),
       (error: unknown) => process.send?.({ wrong: String(error) }),
     );

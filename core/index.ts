@@ -1,9 +1,9 @@
 /**
  * The core as plugins and programs see it. A plugin imports from here and from nowhere else in core.
  */
-export type { AccessControl } from './acl/access-control.ts';
+export type { AccessChange, AccessControl, AccessListener, AccessViewer } from './acl/access-control.ts';
 export type { Grant } from './acl/grants.ts';
-export type { AccessRequest, Decision, DecisionReason } from './acl/model.ts';
+export type { AccessRequest, Admission, Decision, DecisionReason } from './acl/model.ts';
 export { formatEndpoint, type Endpoint } from './config/endpoint.ts';
 export { listenerKeys, listenerTls, type ListenerConfig } from './config/listener.ts';
 export type { LimitsTable } from './config/limits-table.ts';
@@ -61,6 +61,7 @@ export { TransferEnd, TransferFormatError, type TransferForm } from './xfr/strea
 
 // danced inside of another program: docs/library.md.
 export { openAuthenticator, type Authenticator, type Listener } from './embed/authenticator.ts';
+export type { AccessOptions } from './embed/access-options.ts';
 export type { ApplicationConnection, ConnectionHandler } from './embed/application.ts';
 export {
   openConnector,

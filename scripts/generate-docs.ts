@@ -47,7 +47,7 @@ export const exampleRedisAccess = `access:
 
 /** The rights of a gate; the test gives them to one. */
 export const exampleRedisUser =
-  'ACL SETUSER gate on >PASSWORD %R~danced:v1:* ~danced:v1:budget:* &danced:v1:changes +client|setname +ping +select +subscribe +unsubscribe +get +mget +exists +hlen +hgetall +evalsha_ro +eval_ro +set +del +time +evalsha +eval';
+  'ACL SETUSER gate on >PASSWORD %R~danced:v1:* ~danced:v1:budget:* &danced:v1:changes +client|setname +ping +select +subscribe +unsubscribe +get +mget +exists +strlen +hlen +hkeys +hstrlen +hgetall +evalsha_ro +eval_ro +set +del +time +evalsha +eval';
 
 /** A complete access list; the test loads it. */
 export const exampleAccessList = `version: 1

@@ -16,6 +16,7 @@ import { validationReasons, type ValidationReason } from '../core/dnssec/status.
 import type { RefusalReason } from '../core/server/arrival.ts';
 import type { ConnectionEnd } from '../core/server/service.ts';
 import type { RelayReport } from '../plugins/xot/relay.ts';
+import { accessListLines } from './access-list-lines.ts';
 
 /** What it means, and what to do. */
 type Row = readonly [meaning: string, mend: string];
@@ -278,6 +279,15 @@ ${table(['reason', 'meaning', 'what to do'], validation)}
 Line \`request refused\`, field \`reason\`.
 
 ${table(['reason', 'meaning', 'what to do'], rows(requestRefusals))}
+
+## The access list
+
+Lines of the log. Metrics: \`danced_access_up\`, \`danced_access_age_seconds\`, \`danced_access_revision\`, \`danced_access_broken_total\`.
+
+${table(
+  ['line', 'meaning', 'what to do'],
+  accessListLines.map(([event, meaning, mend]) => [code(event), meaning, mend]),
+)}
 
 ## What the client gets
 

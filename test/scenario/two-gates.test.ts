@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { budgetBounds } from '../../core/acl/budgets.ts';
 import { Rcode } from '../../core/dns/constants.ts';
 import type { Secondary } from '../../lab/secondary.ts';
 import { makeIdentity, TestGate, tlsaRdata, until, type Credentials } from '../support/gate.ts';
@@ -140,6 +141,8 @@ describe('two gates with one Redis', function () {
         ((await gate.metrics()).get('danced_turned_away_total{gate="xot/gate",limit="failures"}') ?? 0) > 0
       );
     };
+    // Each gate tells what it counted a moment later.
+    await sleep(5 * budgetBounds.settleMs);
     for (const gate of gates) await until('it is turned away', () => turnedAway(gate));
     const tries = gates.flatMap((gate) => gate.log.of('connection refused')).length;
     expect(tries).to.be.below(8);
