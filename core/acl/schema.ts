@@ -3,6 +3,7 @@
  * (JSON) alike.
  */
 import { choice, pointInTime, textBlock, wholeNumber, z, type ConfigSchema } from '../config/schema.ts';
+import { parseTime } from '../config/time.ts';
 import { issueMessage } from '../config/words.ts';
 import {
   actions,
@@ -50,7 +51,7 @@ const comment = textBlock({ what: 'a text', example: 'ask noc@partner.example' }
 
 const action = choice(actions).meta({
   description:
-    'What it is about: `transfer` is SOA, AXFR and IXFR; `notify` NOTIFY; `update` UPDATE; `resolve` recursion; `query` authoritative answers. Each plugin asks for its own.',
+    'What it is about: `transfer` is SOA, AXFR and IXFR; `notify` NOTIFY; `update` UPDATE; `resolve` recursion; `query` authoritative answers. `xot/gate` asks for `transfer`; the others are there for other plugins.',
 });
 
 const zones = z
@@ -65,11 +66,20 @@ const zones = z
     example: '[example.com, "*.example.net"]',
   });
 
-const time = pointInTime().optional();
+const dayMs = 86_400_000;
+
+/** The last moment: of a day alone, the end of the day. */
+const lastMoment = textBlock({ what: 'a date, with or without a time', example: '2026-12-01T12:00:00Z' }, (text) => {
+  const ms = parseTime(text);
+  if (ms === undefined) throw new RangeError('is not a date, with or without a time');
+  return /^\d{4}-\d\d-\d\d$/.test(text) ? ms + dayMs - 1 : ms;
+});
 
 const common = {
-  'not-before': time.meta({ description: 'From when the rule counts.' }),
-  'not-after': time.meta({ description: 'Until when it does.' }),
+  'not-before': pointInTime().optional().meta({ description: 'From when the rule counts.' }),
+  'not-after': lastMoment.optional().meta({
+    description: 'Until when it does; of a day without a time, until it ends (UTC).',
+  }),
   comment,
 };
 

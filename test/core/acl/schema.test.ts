@@ -227,6 +227,17 @@ describe('the schema of rules', () => {
     expect(list.entryFor(Name.parse(`${label}.example`))?.pattern).to.equal(`${label}.example`);
   });
 
+  it('takes a day from its beginning to its end', () => {
+    const day = { action: 'resolve', 'not-before': '2026-12-01', 'not-after': '2026-12-01' };
+    const moment = { action: 'resolve', 'not-after': '2026-12-01T00:00:00Z' };
+    const { allow } = rightsSchema.parse({ allow: [day, moment] });
+    expect(allow[0]).to.include({
+      notBeforeMs: Date.UTC(2026, 11, 1),
+      notAfterMs: Date.UTC(2026, 11, 2) - 1,
+    });
+    expect(allow[1]?.notAfterMs).to.equal(Date.UTC(2026, 11, 1));
+  });
+
   it('names the rules of a role by it', () => {
     const { allow, deny } = roleSchema('secondary').parse({
       allow: [{ action: 'query' }, { action: 'resolve' }],
