@@ -107,7 +107,9 @@ ${exampleAccessList}\`\`\`
 - Within an entry a deny rule that fits decides, its own or one of its roles'. Else the first allow rule that fits does: its own
   in their order, then those of its roles in theirs. A rule does not fit before its \`not-before\` or after its \`not-after\`.
 - Limits are counted for each client and rule; all anonymous clients count as one. A change of them holds at once, also on
-  connections that are open.
+  connections that are open. Gates that share a Redis store settle a \`rate\` some 100 ms after the fact: each may give a \`burst\`
+  before it hears of the others, and then all wait until that has been made good. What is under way at once is counted by
+  each gate for itself.
 - A name that no entry knows is not looked up in the DNS at all.
 - \`anonymous\` has the form of a client, and is for all who have no identity where the listener has \`on-failure: anonymous\`.
   Without it they may do nothing.
@@ -137,7 +139,8 @@ function accessInRedis(): string {
   return `### The access list in Redis
 
 For any number of gates: Redis 7.0 or later, or Valkey. \`danced access import access.yaml\` puts a list there,
-\`danced access\` changes it, \`danced check\` says whether a gate can use it. Other tools may write it too.
+\`danced access\` changes it, with a user that may ([commands.md](commands.md#danced-access)), and \`danced check\` says whether
+a gate can use it. Other tools may write it too.
 
 \`\`\`yaml
 ${exampleRedisAccess}\`\`\`
@@ -166,6 +169,8 @@ ${exampleRedisAccess}\`\`\`
   refused. After that everybody is. The same if Redis comes back without the list: \`danced access import\` restores it. If it
   comes back with an older one, that counts, and the log says so: \`danced access diff\` tells what is missing.
 - On SIGHUP passwords and certificates are read again.
+- Set \`maxmemory-policy noeviction\` in redis.conf: of an entry that Redis threw away no gate hears, and where it is gone the next one
+  above decides. And \`proto-max-bulk-len 2mb\`: one value of many megabytes would cost all others their answers.
 
 What the user of a gate needs, and no right to change the list:
 
@@ -173,7 +178,8 @@ What the user of a gate needs, and no right to change the list:
 ${exampleRedisUser}
 \`\`\`
 
-With \`mode: sentinel\` also \`+role\`; with \`mode: cluster\` also \`+cluster|slots +cluster|info +readonly +asking\`.`;
+With \`mode: sentinel\` also \`+role\`; with \`mode: cluster\` also \`+cluster|slots +cluster|info +readonly +asking\`, and \`{danced}\`
+for \`danced\` on each node.`;
 }
 
 /** A section for every map at the top level. */

@@ -8,7 +8,7 @@ import type { ClientPattern } from '../../core/acl/patterns.ts';
 import { noIdentityReasons } from '../../core/dane/types.ts';
 import { DnsFormatError } from '../../core/dns/errors.ts';
 import { Name } from '../../core/dns/name.ts';
-import { printableText } from '../../core/observe/printable.ts';
+import { printableFields, printableText } from '../../core/observe/printable.ts';
 
 /** One line of the feed. */
 export type WatchedEvent = Readonly<Record<string, unknown>>;
@@ -37,6 +37,11 @@ export function isShown(event: WatchedEvent, { name, onlyNo }: WatchFilter): boo
   if (event['missed'] !== undefined) return true;
   if (onlyNo && event['allowed'] !== false) return false;
   return name === undefined || namesOf(event).some((text) => fits(name, text));
+}
+
+/** The event as one line of JSON. What the daemon told has been made printable by it; JSON alone lets C1 controls through. */
+export function eventInJson(event: WatchedEvent): string {
+  return JSON.stringify(printableFields(event));
 }
 
 /** The event as one line of text. */

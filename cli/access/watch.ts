@@ -20,7 +20,14 @@ import {
   type Output,
 } from '../output.ts';
 import { loadConfigAndPlugins } from '../plugins.ts';
-import { eventInWords, isShown, readEvent, type WatchedEvent, type WatchFilter } from './watch-events.ts';
+import {
+  eventInJson,
+  eventInWords,
+  isShown,
+  readEvent,
+  type WatchedEvent,
+  type WatchFilter,
+} from './watch-events.ts';
 
 interface CommandOptions {
   readonly config: string;
@@ -80,7 +87,7 @@ async function watch(options: CommandOptions, output: Output, stop: AbortSignal)
     for await (const event of eventsOf(response)) {
       if (isFirst) checkHead(event, at);
       else if (isShown(event, filter)) {
-        output.print(options.json === true ? JSON.stringify(event) : eventInWords(event));
+        output.print(options.json === true ? eventInJson(event) : eventInWords(event));
         await roomIn(output, stop);
       }
       isFirst = false;

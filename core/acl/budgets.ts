@@ -72,6 +72,8 @@ export const budgetBounds = {
   retryMs: 1000,
   /** How old spending may be and still be owed in full. */
   owedMs: 2000,
+  /** As many gates as that may have given out what each may by itself; a ledger that says that more is owed is wrong. */
+  gates: 100,
 } as const;
 
 /** The allowance that gives `count` a minute, all at once if nothing was spent for a minute. */
@@ -288,7 +290,7 @@ export class Budgets {
       if (Number.isFinite(left)) {
         // What was spent meanwhile came in meanwhile.
         const cameIn = (Math.max(0, nowMs - sentMs) / 1000) * bucket.allowance.perSecond;
-        bucket.left = left + cameIn - bucket.unsettled;
+        bucket.left = Math.max(left, -mostOwed(bucket.allowance)) + cameIn - bucket.unsettled;
         bucket.atMs = nowMs;
       }
       if (bucket.unsettled > 0) {
@@ -301,9 +303,14 @@ export class Budgets {
 }
 
 function leftOf(bucket: Bucket, { perSecond, burst }: Allowance, nowMs: number): number {
-  // A clock that was set back takes nothing away.
-  const sinceMs = Math.max(0, nowMs - bucket.atMs);
-  return Math.min(burst, bucket.left + (sinceMs / 1000) * perSecond);
+  // A clock that was set back takes nothing away, and what comes in counts from then on.
+  if (nowMs < bucket.atMs) bucket.atMs = nowMs;
+  return Math.min(burst, bucket.left + ((nowMs - bucket.atMs) / 1000) * perSecond);
+}
+
+/** What gates that share a ledger can owe it under one key. */
+export function mostOwed({ perSecond, burst }: Allowance): number {
+  return budgetBounds.gates * (burst + (budgetBounds.owedMs / 1000) * perSecond);
 }
 
 function spendingOf(bucket: Bucket, nowMs: number): Spending {

@@ -69,11 +69,14 @@ const zones = z
 const dayMs = 86_400_000;
 
 /** The last moment: of a day alone, the end of the day. */
-const lastMoment = textBlock({ what: 'a date, with or without a time', example: '2026-12-01T12:00:00Z' }, (text) => {
-  const ms = parseTime(text);
-  if (ms === undefined) throw new RangeError('is not a date, with or without a time');
-  return /^\d{4}-\d\d-\d\d$/.test(text) ? ms + dayMs - 1 : ms;
-});
+const lastMoment = textBlock(
+  { what: 'a date, with or without a time', example: '2026-12-01T12:00:00Z' },
+  (text) => {
+    const ms = parseTime(text);
+    if (ms === undefined) throw new RangeError('is not a date, with or without a time');
+    return /^\d{4}-\d\d-\d\d$/.test(text) ? ms + dayMs - 1 : ms;
+  },
+);
 
 const common = {
   'not-before': pointInTime().optional().meta({ description: 'From when the rule counts.' }),

@@ -4,7 +4,8 @@
  * Who asks whom for what is nobody else's business, so this is for peers on loopback alone, wherever the server listens;
  * not for those behind a proxy that is on loopback, nor for a web page whose name was made to lead here (DNS rebinding).
  *
- * Limitations: whoever may connect to loopback may watch, as he may read /metrics.
+ * Limitations: whoever may connect to loopback may watch, as he may read /metrics; and so may those behind a proxy there that
+ * does not say that it is one.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BlockList, isIP } from 'node:net';
@@ -24,17 +25,22 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /** Why this peer may not watch, in words; undefined if it may. */
-export function whyNotWatch({ socket, headers }: IncomingMessage): string | undefined {
+export function whyNotWatch({ socket, headers, httpVersion }: IncomingMessage): string | undefined {
   if (!isLoopback(socket.remoteAddress ?? ''))
     return 'decisions are shown to this machine alone: connect by a loopback address';
-  if (proxyHeaders.some((header) => headers[header] !== undefined))
+  // Many proxies ask by HTTP/1.0, and say nothing else of themselves.
+  if (httpVersion !== '1.1' || proxyHeaders.some((header) => headers[header] !== undefined))
     return 'decisions are not shown through a proxy';
+  // A page cannot read them, but it could take the places of those who may.
+  if (pageHeaders.some((header) => headers[header] !== undefined)) return notToPages;
   const host = (headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  if (isIP(host) === 0 && host !== 'localhost') return 'decisions are not shown to web pages: ask by address';
+  if (isIP(host) === 0 && host !== 'localhost') return notToPages;
   return undefined;
 }
 
 const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'];
+const pageHeaders = ['origin', 'sec-fetch-site'];
+const notToPages = 'decisions are not shown to web pages: ask by address';
 
 function isLoopback(address: string): boolean {
   // An IPv4 peer of a socket for both families; BlockList knows that form.

@@ -177,20 +177,23 @@ export class GateServer implements Gate {
       this.#turnAway(socket, 'failures');
       return;
     }
-    const isKnown = this.#admission.knows(key);
-    if (!isKnown && !this.#admission.mayShakeHands()) {
-      this.#turnAway(socket, 'handshakes-per-second');
-      return;
-    }
     if (!this.#places.take(key, limits.connections, limits['connections-per-address'])) {
       this.#turnAway(socket, 'connections');
       return;
     }
     // A flood of strangers does not keep those out who have been here before.
+    const isKnown = this.#admission.knows(key);
     const handshakes = isKnown ? Infinity : limits.handshakes;
     if (!this.#handshakes.take(key, handshakes, limits['handshakes-per-address'])) {
       this.#places.free(key);
       this.#turnAway(socket, 'handshakes');
+      return;
+    }
+    // Last, since it cannot be given back: who is turned away for his own connections must not use up what all share.
+    if (!isKnown && !this.#admission.mayShakeHands()) {
+      this.#handshakes.free(key);
+      this.#places.free(key);
+      this.#turnAway(socket, 'handshakes-per-second');
       return;
     }
     const visitor = this.#admission.visitor(key);

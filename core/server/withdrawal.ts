@@ -4,7 +4,7 @@
  * Each identified connection of a client that a change may concern is put to the list again: one pass at a time, each name
  * once, a bounded number under way. What changes meanwhile is gathered for the next pass. Only a plain "not in the list" ends
  * a connection: a store that cannot be asked does not, nor does one that fails; what such a client asks is decided anew with
- * each request, and its proof runs out (keep-proved.ts).
+ * each request, and its proof runs out (keep-proved.ts); the list is asked again about it till it has an answer.
  *
  * A connection may arrive while the list changes: its admission is then older than the change, and is asked for again.
  *
@@ -31,6 +31,8 @@ export interface WithdrawalsOptions {
 export const namesAtOnce = 128;
 /** Changes that wait for the next pass; more of them count as a change of everything. */
 export const changesWaiting = 64;
+/** Milliseconds until names are put to the list again that it could not say anything of. */
+export const askAgainMs = 1000;
 
 export class Withdrawals {
   readonly #options: WithdrawalsOptions;
@@ -38,6 +40,9 @@ export class Withdrawals {
   readonly #held = new Map<string, Set<HeldConnection>>();
   #changes: AccessChange[] = [];
   #pass: Promise<void> | undefined;
+  /** Keys of names of which the list could not say anything. */
+  #open = new Set<string>();
+  #askingAgain: NodeJS.Timeout | undefined;
   #count = 0;
 
   constructor(options: WithdrawalsOptions) {
@@ -75,9 +80,7 @@ export class Withdrawals {
   #queue(change: AccessChange): void {
     if (this.#changes.length >= changesWaiting) this.#changes = [everythingChanged];
     else this.#changes.push(change);
-    this.#pass ??= this.#run().finally(() => {
-      this.#pass = undefined;
-    });
+    this.#pass ??= this.#run();
   }
 
   async #run(): Promise<void> {
@@ -88,40 +91,52 @@ export class Withdrawals {
       // One word for all: they fail together.
       if (errors.length > 0) this.#options.onDefect(errors[0]);
     }
+    // In the same turn as the last look for changes: one that comes after it begins a pass of its own.
+    this.#pass = undefined;
+    this.#askAgainLater();
   }
 
   /** One pass; gives what went wrong. */
   async #once(changes: readonly AccessChange[]): Promise<readonly unknown[]> {
     const errors: unknown[] = [];
-    try {
-      const names = this.#concerned(changes);
-      for (let at = 0; at < names.length; at += namesAtOnce) {
-        const checks = names.slice(at, at + namesAtOnce).map((name) => this.#check(name));
-        for (const check of await Promise.allSettled(checks)) {
+    const held = [...this.#held.values()];
+    for (let at = 0; at < held.length; at += namesAtOnce) {
+      try {
+        const names = concerned(held.slice(at, at + namesAtOnce), changes);
+        for (const check of await Promise.allSettled(names.map((name) => this.#check(name)))) {
           if (check.status === 'rejected') errors.push(check.reason);
         }
-        // A list in memory answers without a pause, and others have to have their turn.
-        await nextTurn();
+      } catch (error) {
+        errors.push(error);
       }
-    } catch (error) {
-      errors.push(error);
+      // A list in memory answers without a pause, and others have to have their turn.
+      await nextTurn();
     }
     return errors;
   }
 
-  #concerned(changes: readonly AccessChange[]): Name[] {
-    const names: Name[] = [];
-    for (const [connection] of this.#held.values()) {
-      if (connection !== undefined && changes.some((change) => change.concerns(connection.name))) {
-        names.push(connection.name);
-      }
-    }
-    return names;
-  }
-
   async #check(name: Name): Promise<void> {
     const admission = await this.#options.admit(name);
-    if (admission.admitted || admission.reason !== 'not-admitted') return;
-    for (const { withdraw } of [...(this.#held.get(name.key) ?? [])]) withdraw();
+    if (admission.admitted) return;
+    if (admission.reason === 'access-unavailable') this.#open.add(name.key);
+    else for (const { withdraw } of [...(this.#held.get(name.key) ?? [])]) withdraw();
   }
+
+  #askAgainLater(): void {
+    if (this.#open.size === 0 || this.#askingAgain !== undefined) return;
+    this.#askingAgain = setTimeout(() => {
+      this.#askingAgain = undefined;
+      const open = this.#open;
+      this.#open = new Set();
+      this.#queue({ concerns: ({ key }) => open.has(key) });
+    }, askAgainMs).unref();
+  }
+}
+
+function concerned(held: readonly Set<HeldConnection>[], changes: readonly AccessChange[]): Name[] {
+  return held.flatMap(([connection]) => {
+    const isConcerned =
+      connection !== undefined && changes.some((change) => change.concerns(connection.name));
+    return isConcerned ? [connection.name] : [];
+  });
 }

@@ -252,10 +252,10 @@ export class ListHead {
 
   /** Waits a little for messages that may be on their way. */
   #messagesTo(revision: number): Promise<void> {
+    if (this.#revision === undefined || this.#revision >= revision) return Promise.resolve();
+    // Only now: a flood of messages would keep everything in doubt if each of them were taken in at once.
     this.#takeIn();
-    if (!this.#isSubscribed || this.#revision === undefined || this.#revision >= revision) {
-      return Promise.resolve();
-    }
+    if (!this.#isSubscribed || this.#revision >= revision) return Promise.resolve();
     return new Promise((resolve) => {
       const one = {
         revision,

@@ -66,6 +66,11 @@ export const redisBounds = {
   deafMs: 5000,
   /** How long a script may take in a cluster, until it is taken to be tried again and again for that reason. */
   scriptMs: 100,
+  /** Octets of all roles together; those of a file are bounded by its document. */
+  rolesOctets: 16 * 1024 * 1024,
+  /** How long entries are read with care after one was too long, or did not come: at first, and at most. */
+  carefulMinMs: 10_000,
+  carefulMaxMs: 3_600_000,
   /** How long scripts are not tried after they were refused because a slot is being moved. */
   keyByKeyMs: 5000,
   /** Messages that follow each other faster are handled together. */

@@ -11,6 +11,7 @@ import type { RedisKeys } from './keys.ts';
 import { redisBounds } from './limits.ts';
 import {
   askRevision,
+  findByScript,
   findEntry,
   ListKeys,
   readHead,
@@ -36,6 +37,9 @@ export class ListReader {
   readonly #keys: ListKeys;
   readonly #valueOctets: number;
   readonly #inCluster: boolean;
+  /** Until when entries are read by the script; of `performance.now()`. */
+  #carefulUntilMs = -Infinity;
+  #carefulMs = 0;
   /** Until when no script is tried; of `performance.now()`. */
   #keyByKeyUntilMs = -Infinity;
 
@@ -53,11 +57,10 @@ export class ListReader {
 
   /** Finds the entry that decides for the name with these candidates. */
   findEntry(candidates: readonly string[]): Promise<EntryReply> {
-    const byScript = (): Promise<EntryReply> =>
-      findEntry(this.#redis, this.#keys, candidates, this.#valueOctets);
     // Without slots nothing is moved.
-    if (!this.#inCluster) return byScript();
-    return this.#read(byScript, async (revision) => {
+    if (!this.#inCluster) return this.#findAtOnce(candidates);
+    const atOnce = (): Promise<EntryReply> => this.#findAtOnce(candidates);
+    return this.#read(atOnce, async (revision) => {
       if (typeof revision !== 'number') return { revision, found: undefined };
       const values = await Promise.all(candidates.map((key) => this.#get(key)));
       const above = values.findIndex((value) => value !== undefined);
@@ -67,6 +70,33 @@ export class ListReader {
         found: key === undefined || value === undefined ? undefined : { key, above, value },
       };
     });
+  }
+
+  /**
+   * What is quickest reads values however long they are. One of many megabytes costs everybody their answers, each time that a
+   * name is looked for above which it stands; so after one, or after no answer, it is the script that looks.
+   */
+  async #findAtOnce(candidates: readonly string[]): Promise<EntryReply> {
+    const [redis, keys, octets] = [this.#redis, this.#keys, this.#valueOctets];
+    if (performance.now() < this.#carefulUntilMs) return findByScript(redis, keys, candidates, octets);
+    try {
+      return await findEntry(redis, keys, candidates, octets, () => {
+        this.#beCareful();
+      });
+    } catch (error) {
+      if (error instanceof RedisUnavailable && error.isOutage) this.#beCareful();
+      throw error;
+    }
+  }
+
+  /** For twice as long if it happens again soon after the last time. */
+  #beCareful(): void {
+    const nowMs = performance.now();
+    const sinceMs = nowMs - this.#carefulUntilMs;
+    if (sinceMs < 0) return;
+    const { carefulMinMs, carefulMaxMs } = redisBounds;
+    this.#carefulMs = sinceMs < this.#carefulMs ? Math.min(2 * this.#carefulMs, carefulMaxMs) : carefulMinMs;
+    this.#carefulUntilMs = nowMs + this.#carefulMs;
   }
 
   /** Reads what holds for every name. */
@@ -135,6 +165,8 @@ export class ListReader {
       return readRoles(count ?? 'type', configBounds.roles);
     }
     const written = (await this.#redis.call('HGETALL', this.#keys.roles)) as string[];
+    const total = written.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    if (total > redisBounds.rolesOctets) return readRoles('octets', configBounds.roles);
     const cut = written.map((text, at) => {
       const octets = at % 2 === 0 ? 0 : Buffer.byteLength(text);
       return octets <= this.#valueOctets ? text : [octets];

@@ -12,6 +12,7 @@ import { Name } from '../../dns/name.ts';
 import { presentClientPattern } from '../patterns.ts';
 import { RedisUnavailable } from './errors.ts';
 import type { RedisKeys } from './keys.ts';
+import { redisBounds } from './limits.ts';
 import { RedisScript } from './script.ts';
 
 /** What is needed of a RedisClient. */
@@ -56,19 +57,20 @@ local revision = redis.pcall('GET', KEYS[1])
 if isWrong(revision) then return {'broken', 0} end
 if not revision or type(revision) == 'table' then return revision or {false, 0} end
 for i = 2, #KEYS do
+  -- Before the value is read: a very long one would keep Redis busy, and everybody waiting.
+  local octets = redis.pcall('STRLEN', KEYS[i])
+  if isWrong(octets) then return {revision, i - 1, false, 'type'} end
+  if type(octets) == 'table' then return octets end
+  if octets > tonumber(ARGV[1]) then return {revision, i - 1, false, octets} end
   local value = redis.pcall('GET', KEYS[i])
-  if isWrong(value) then return {revision, i - 1, false, 'type'} end
   if type(value) == 'table' then return value end
-  if value then
-    if #value > tonumber(ARGV[1]) then return {revision, i - 1, false, #value} end
-    return {revision, i - 1, value}
-  end
+  if value then return {revision, i - 1, value} end
 end
 return {revision, 0}
 `,
 );
 
-/** KEYS: revision, roles, anonymous. ARGV: most roles, most octets of a value. Faults as above. */
+/** KEYS: revision, roles, anonymous. ARGV: most roles, most octets of a value, and of all roles. Faults as above. */
 const headScript = new RedisScript(
   'read-head',
   `
@@ -86,20 +88,27 @@ if isWrong(roles) then
 elseif type(roles) == 'table' then
   return roles
 elseif roles <= tonumber(ARGV[1]) then
-  roles = redis.pcall('HGETALL', KEYS[2])
-  if roles.err then return roles end
-  for i = 2, #roles, 2 do roles[i] = cut(roles[i]) end
+  local octets = 0
+  for _, word in ipairs(redis.call('HKEYS', KEYS[2])) do octets = octets + #word + redis.call('HSTRLEN', KEYS[2], word) end
+  if octets > tonumber(ARGV[3]) then
+    roles = 'octets'
+  else
+    roles = redis.call('HGETALL', KEYS[2])
+    for i = 2, #roles, 2 do roles[i] = cut(roles[i]) end
+  end
 end
-local anonymous = redis.pcall('GET', KEYS[3])
+local anonymous = redis.pcall('STRLEN', KEYS[3])
 if isWrong(anonymous) then anonymous = {'type'}
 elseif type(anonymous) == 'table' then return anonymous
-elseif anonymous then anonymous = cut(anonymous) end
+elseif anonymous > tonumber(ARGV[2]) then anonymous = {anonymous}
+else anonymous = redis.call('GET', KEYS[3]) end
 return {revision, roles, anonymous}
 `,
 );
 
 /**
- * Finds the entry that decides for the name of these candidates. Rejects with RedisUnavailable.
+ * Finds the entry that decides for the name of these candidates. Rejects with RedisUnavailable. `onTooLong` is told of values that
+ * were read and are too long, be they of an entry that does not decide.
  *
  * Two plain commands, sent together, cost Redis less than half of what the script does: what is under the keys, and how many of
  * the keys there are. If there are more than texts, something else is under one of them (or the list was changed in between),
@@ -110,6 +119,7 @@ export async function findEntry(
   keys: ListKeys,
   candidates: readonly string[],
   valueOctets: number,
+  onTooLong: () => void,
 ): Promise<EntryReply> {
   const all = [keys.revision, ...candidates];
   const [values, count] = await redis.callTogether([
@@ -124,6 +134,7 @@ export async function findEntry(
     return findByScript(redis, keys, candidates, valueOctets);
   }
   const [revision, ...entries] = texts;
+  if (entries.some((text) => text !== null && valueOf(text, valueOctets).text === undefined)) onTooLong();
   const above = entries.findIndex((text) => text !== null);
   const [key, text] = [candidates[above], entries[above]];
   return {
@@ -135,7 +146,8 @@ export async function findEntry(
   };
 }
 
-async function findByScript(
+/** The same by the script, which reads no value that is too long. */
+export async function findByScript(
   redis: Caller,
   keys: ListKeys,
   candidates: readonly string[],
@@ -159,7 +171,8 @@ export async function readHead(
   bounds: { readonly roles: number; readonly valueOctets: number },
 ): Promise<HeadReply> {
   const all = [keys.revision, keys.roles, keys.anonymous];
-  const reply = await runReadOnly(redis, headScript, all, [bounds.roles, bounds.valueOctets]);
+  const args = [bounds.roles, bounds.valueOctets, redisBounds.rolesOctets];
+  const reply = await runReadOnly(redis, headScript, all, args);
   if (!Array.isArray(reply)) throw new TypeError('Redis gave an answer about the list that is none');
   const [revision, roles, anonymous] = reply as readonly unknown[];
   return {
@@ -280,6 +293,7 @@ export const wrongType = 'is not text: another kind of value is under the key';
 
 export function readRoles(value: unknown, most: number): HeadReply['roles'] {
   if (typeof value === 'number') return { fault: `has ${value} roles, more than the ${most} that are read` };
+  if (value === 'octets') return { fault: `has more than ${redisBounds.rolesOctets} octets` };
   if (!Array.isArray(value)) return { fault: 'is not a hash: another kind of value is under the key' };
   const roles = new Map<string, Value>();
   for (let at = 0; at + 1 < value.length; at += 2) roles.set(String(value[at]), readValue(value[at + 1]));

@@ -40,7 +40,8 @@ if type(revision) == 'table' then
   if string.find(revision.err, 'WRONGTYPE', 1, true) then return {'broken-revision'} end
   return revision
 end
-if revision and not string.find(revision, '^%d+$') then return {'broken-revision'} end
+-- As gates read it: more digits than a double can count are none.
+if revision and (not string.find(revision, '^%d+$') or #revision > 15) then return {'broken-revision'} end
 if ARGV[2] ~= '?' and ARGV[2] ~= (revision or '') then return {'changed'} end
 local function refuses(...) return redis.acl_check_cmd and not redis.acl_check_cmd(...) end
 if refuses('SET', KEYS[1], '0') or refuses('DEL', KEYS[1]) or refuses('INCR', KEYS[1]) or refuses('HSET', KEYS[2], 'a', 'b')

@@ -143,6 +143,18 @@ describe('danced access watch', () => {
     expect(JSON.parse(stdout)).to.deep.equal({ time, ...no });
   });
 
+  it('lets nothing through to the terminal that it obeys, whoever answers', async () => {
+    const lines = [
+      { version: 1, feed: 'decisions' },
+      { a: '\u009b2J\u202eb', '\u009b3J': ['\u007f'] },
+    ];
+    const at = await startOther(200, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const run = runCommand(registerWatch, ['watch', '--at', at, '--json']);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    other?.closeAllConnections();
+    expect((await run).stdout).to.equal('{"a":"\\\\x9b2J\\\\u{202e}b","\\\\x9b3J":["\\\\x7f"]}\n');
+  });
+
   it('says how many it was too slow for, whatever is looked for', async () => {
     const at = await startOther(
       200,

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import {
   budgetBounds,
   Budgets,
+  mostOwed,
   perMinute,
   type SharedLedger,
   type Spending,
@@ -133,6 +134,18 @@ describe('Budgets with a ledger', () => {
     void budgets.settle();
     await ledger.answer(() => 1e9);
     expect(takeMany(budgets, 'a', tenASecond, 100)).to.equal(20);
+    budgets.close();
+  });
+
+  it('owe no more than gates can have given out, whatever the ledger says', async () => {
+    const { budgets, clock, ledger } = sharing();
+    budgets.take('a', tenASecond);
+    void budgets.settle();
+    await ledger.answer(() => -1e300);
+    clock.ms += (mostOwed(tenASecond) / tenASecond.perSecond) * 1000;
+    expect(budgets.take('a', tenASecond)).to.be.false;
+    clock.ms += 100;
+    expect(budgets.take('a', tenASecond)).to.be.true;
     budgets.close();
   });
 

@@ -74,6 +74,17 @@ describe('Budgets without a ledger', () => {
     expect(budgets.hasLeft('a', threeAMinute)).to.be.true;
   });
 
+  it('gives again at the usual rate when the clock was set back under an empty bucket', () => {
+    const { budgets, clock } = counting();
+    takeMany(budgets, 'a', threeAMinute, 3);
+    clock.ms -= 3_600_000;
+    expect(budgets.take('a', threeAMinute)).to.be.false;
+    clock.ms += 19_999;
+    expect(budgets.hasLeft('a', threeAMinute)).to.be.false;
+    clock.ms += 1;
+    expect(budgets.take('a', threeAMinute)).to.be.true;
+  });
+
   it('goes by another allowance from the call on that has it', () => {
     const { budgets, clock } = counting();
     budgets.take('a', { perSecond: 100, burst: 100 });

@@ -289,6 +289,13 @@ describe('the admin server with a feed of decisions', () => {
       'decisions are not shown to web pages: ask by address\n',
     ],
   ];
+  for (const header of ['origin', 'sec-fetch-site']) {
+    strangers.push([
+      `from a web page, which says so by ${header}`,
+      { [header]: 'null' },
+      'decisions are not shown to web pages: ask by address\n',
+    ]);
+  }
   for (const [who, headers, says] of strangers) {
     it(`shows nothing to whoever comes ${who}`, async () => {
       const response = await watch(headers);
@@ -296,6 +303,16 @@ describe('the admin server with a feed of decisions', () => {
       expect(feed.isWatched).to.equal(false);
     });
   }
+
+  it('shows nothing to whoever asks by HTTP/1.0, as proxies do', async () => {
+    const socket = net.connect(server.port, server.address);
+    socket.end('GET /access/decisions HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer)
+      .to.match(/^HTTP\/1\.1 403 /)
+      .and.include('not shown through a proxy');
+  });
 
   it('takes localhost and bracketed addresses for this machine', async () => {
     for (const host of ['localhost:9153', '[::1]:9153', '127.0.0.1']) {

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { GateReply } from '../../../core/plugin/contract.ts';
 import { ListenError } from '../../../core/server/gate.ts';
-import { clientName, GateBed, type GateBedOptions } from '../../support/gate-bed.ts';
+import { clientName, GateBed, keyOf, type GateBedOptions } from '../../support/gate-bed.ts';
 import { testLimits } from '../../support/limits.ts';
 
 const message = Buffer.alloc(12, 7);
@@ -134,6 +134,19 @@ describe('GateServer', () => {
     await turnedAway();
     const series = 'danced_turned_away_total{gate="test",limit="handshakes-per-second"}';
     expect(await bed.metric(series)).to.equal(1);
+  });
+
+  it('lets nobody use up handshakes-per-second with connections that other limits turn away', async () => {
+    await start({ limits: { 'handshakes-per-second': 3, 'handshakes-per-address': 2 } });
+    await connectRaw();
+    await connectRaw();
+    await untilOpen(2, 2);
+    // The clock stands still: these would be more than one second's worth.
+    for (let count = 0; count < 3; count++) await turnedAway();
+    const elsewhere = { ...keyOf(bed.client), localAddress: '127.0.0.2' };
+    const other = await bed.connect(elsewhere);
+    other.send(message);
+    expect(await other.received(1)).to.deep.equal([message]);
   });
 
   it('warns of an outage as often as somebody can read, and no more', async () => {

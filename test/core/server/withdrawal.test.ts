@@ -23,13 +23,15 @@ describe('withdrawal of admissions', () => {
   let withdrawals: Withdrawals;
 
   beforeEach(() => {
-    asked = [];
+    // What is asked again later, after the end of a test, is no other's.
+    const here: string[] = [];
+    asked = here;
     defects = [];
     cut = [];
     answer = () => everybodyAdmitted;
     withdrawals = new Withdrawals({
       admit: async (name) => {
-        asked.push(name.toString());
+        here.push(name.toString());
         return answer(name.toString());
       },
       onDefect: (error) => defects.push(String(error)),
@@ -37,7 +39,8 @@ describe('withdrawal of admissions', () => {
   });
 
   function hold(name: string, since = withdrawals.count): () => void {
-    return withdrawals.hold({ name: Name.parse(name), withdraw: () => cut.push(name) }, since);
+    const here = cut;
+    return withdrawals.hold({ name: Name.parse(name), withdraw: () => here.push(name) }, since);
   }
 
   function changeOf(...names: readonly string[]): AccessChange {
@@ -138,6 +141,36 @@ describe('withdrawal of admissions', () => {
     hold('b.example');
     await withdrawals.done();
     expect(asked).to.have.length(1);
+  });
+
+  it('misses no change, whenever in a pass it comes', async () => {
+    answer = () => nobodyAdmitted;
+    for (let turns = 0; turns < 20; turns++) {
+      const name = `c${turns}.example`;
+      hold(name);
+      withdrawals.note(changeOf());
+      for (let tick = 0; tick < turns; tick++) await Promise.resolve();
+      withdrawals.note(changeOf(name));
+      await withdrawals.done();
+      expect(cut.at(-1)).to.equal(name);
+    }
+  });
+
+  it('asks again about clients of which the list could say nothing, and about no other', async () => {
+    hold('a.example');
+    hold('b.example');
+    answer = (name) => (name === 'a.example' ? unavailable : everybodyAdmitted);
+    withdrawals.note(everythingChanged);
+    await withdrawals.done();
+    answer = () => nobodyAdmitted;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    withdrawals.hold(
+      { name: Name.parse('a.example'), withdraw: () => resolve(undefined) },
+      withdrawals.count,
+    );
+    await promise;
+    await withdrawals.done();
+    expect([asked, cut]).to.deep.equal([['a.example', 'b.example', 'a.example'], ['a.example']]);
   });
 
   it('leaves a connection alone that has ended meanwhile', async () => {

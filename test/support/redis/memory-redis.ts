@@ -119,6 +119,7 @@ export class MemoryRedis {
       const roles = this.data.get(keys[0]);
       return [revision, roles instanceof Map ? [...roles].flat() : [], this.data.get(keys[1] ?? '') ?? null];
     }
-    throw new Error('no such script here');
+    const first = keys.findIndex((key) => this.data.has(key));
+    return first === -1 ? [revision, 0] : [revision, first + 1, this.data.get(keys[first] ?? '')];
   }
 }

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { budgetBounds, Budgets, type Allowance, type Spending } from '../../../../core/acl/budgets.ts';
+import {
+  budgetBounds,
+  Budgets,
+  mostOwed,
+  type Allowance,
+  type Spending,
+} from '../../../../core/acl/budgets.ts';
 import { RedisKeys } from '../../../../core/acl/redis/keys.ts';
 import { RedisLedger, type ScriptRunner } from '../../../../core/acl/redis/ledger.ts';
 import { TestBed } from '../../../support/peers/test-bed.ts';
@@ -125,6 +131,12 @@ describe('core/acl/redis/ledger', () => {
     await server.cli('SET', 'danced:v1:budget:test:a', '4 9000000000000000');
     expect(await settle(ledger, spend('a', 1))).to.deep.equal([3]);
     expect(await settle(ledger, spend('a', 1))).to.deep.equal([2]);
+  });
+
+  it('lets nobody be made to owe more than gates can have given out', async () => {
+    const ledger = await opened();
+    await server.cli('SET', 'danced:v1:budget:test:a', '-1e300 9000000000000000');
+    expect(await settle(ledger, spend('a', 1))).to.deep.equal([Math.round(-mostOwed(anHour)) - 1]);
   });
 
   const strange: string[][] = [

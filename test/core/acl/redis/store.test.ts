@@ -243,6 +243,32 @@ describe('the Redis store', () => {
     );
   });
 
+  it('reads no more of roles than it has room for', async () => {
+    const long = JSON.stringify({ comment: 'x' }) + ' '.repeat(1_000_000);
+    const roles = Array.from({ length: 17 }, (_, at) => [`roles r${String(at)}`, long] as const);
+    await writer.write({
+      ...Object.fromEntries(roles),
+      'client:a.example': JSON.stringify({ roles: ['r1'] }),
+    });
+    const { store, log } = await ready();
+    expect(await reasonOf(store, 'a.example')).to.equal('denied');
+    expect(log.of('access value broken')[0]?.fields['wrong']).to.equal('has more than 16777216 octets');
+  });
+
+  it('leaves a value that is too long in Redis when it has seen it once', async () => {
+    await writer.write({ 'below:example': `${' '.repeat(100_000)}x`, 'client:a.example': transferOf('*') });
+    const { store } = await ready({ limits: { 'value-octets': 1024 } });
+    const octetsSent = async (): Promise<number> =>
+      Number(/total_net_output_bytes:(\d+)/.exec(await redis.cli('INFO', 'stats'))?.[1]);
+    expect(await entryOf(store, 'b.example')).to.equal('not-admitted');
+    const before = await octetsSent();
+    expect(await entryOf(store, 'a.example')).to.equal('a.example');
+    for (const name of ['c.example', 'd.example']) {
+      expect(await entryOf(store, name)).to.equal('not-admitted');
+    }
+    expect((await octetsSent()) - before).to.be.below(50_000);
+  });
+
   it('admits nobody before there is a list, and says what it waits for', async () => {
     const { store, log } = openStore(singleAt(redis.path), { limits: { 'poll-time': 50 } });
     stores.push(store);
