@@ -31,7 +31,7 @@ const identityMends: Record<NoIdentityReason, string> = {
     'Configure the client with the name of its TLSA record, as in `danced tlsa`, without a dot at the end; `detail` says what is wrong with it. This client is refused also where `on-failure` is `anonymous`.',
   'not-admitted': 'If the client should be let in, put the name shown in `claims` into the access list.',
   'access-unavailable':
-    'See that Redis runs and can be reached: the line `access list` says what is wrong with it, and the metric `danced_access_up` since when.',
+    'See that Redis runs and can be reached: the line `access list away` says what is wrong with it, and the metric `danced_access_up` since when.',
   'too-many-failures':
     'Look who claims the name: the lines `connection refused` before have addresses and reasons. A client that has proved the name within the last hour is let in from where it did; others have to wait a minute. `failures-per-name` is the limit.',
   'too-many-lookups':
@@ -172,7 +172,7 @@ const requestRefusals: Record<RequestReason, Row> = {
     'Nothing, if it is rare. Else look at why the client asks so often, or raise the `rate`.',
   ],
   'access-unavailable': [
-    'the store of the access list cannot be asked, and what was known is older than `stale-max`',
+    'the store of the access list cannot be asked, and of this name nothing is known, or what is older than `stale-max`',
     'See that Redis runs and can be reached.',
   ],
   'not-supported': [

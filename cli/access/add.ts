@@ -1,7 +1,7 @@
 /**
  * `danced access add NAME`: an entry of the access list, a role, or what anonymous clients may do.
  *
- * Exit codes: 0 it is in the list, 2 there is one already, or something is wrong with it.
+ * Exit codes: 0 it is in the list, 1 there is no list in Redis, 2 there is one already, or something is wrong with it.
  */
 import { Argument, Option, type Command } from 'commander';
 import {
@@ -9,6 +9,7 @@ import {
   unreadable,
   type ApplyResult,
   type ListChange,
+  type ListState,
   type ListStore,
 } from '../../core/acl/list-store.ts';
 import { entryText, roleText } from '../../core/acl/list-text.ts';
@@ -70,7 +71,7 @@ export function registerAdd(parent: Command, output: Output = processOutput): vo
     )
     .option('--comment <text>', 'for people')
     .option('--replace', 'put it in the place of what is there')
-    .option('--create', 'make the file if there is none')
+    .option('--create', 'make the list if there is none: the file, or the list in a Redis that has none')
     .option('--dry-run', 'print the entry and change nothing');
   addListOptions(command)
     .option('--json', 'print facts as JSON')
@@ -93,6 +94,7 @@ async function add(
 ): Promise<void> {
   const state = await list.state();
   await requireNoRemains(state, list);
+  requireListOrCreate(state, list, options);
   const existing = await writtenAt(list, target);
   const name = presentTarget(target);
   if (existing !== undefined && options.replace !== true) {
@@ -133,6 +135,18 @@ async function add(
       `note: until now ${caught} decided for ${name}; entries do not add up, so what it gave does not count any more`,
     );
   }
+}
+
+/**
+ * Throws CommandError where an entry would be a list by itself: gates that still go by a list that Redis has lost would cut
+ * off everybody else.
+ */
+function requireListOrCreate({ isThere }: ListState, list: ListStore, { create }: CommandOptions): void {
+  if (isThere || create === true) return;
+  throw new CommandError(
+    `there is no list in ${list.describe()}: it is lost, or nobody has written one, and with this entry alone gates would cut off everybody else; danced access import FILE restores a list, and --create begins one`,
+    { exitCode: exitCode.no },
+  );
 }
 
 /** Throws CommandError. */

@@ -104,6 +104,12 @@ function whichEntry(facts: Explanation, target: Target): string[] {
   const servers = isServersName(target.pattern.name)
     ? 'It is the name of a server’s TLSA records, for which no *.name counts.'
     : undefined;
+  if (decides === undefined && target.pattern.below) {
+    // Entries above may decide for the names below it: no single one can be told.
+    return [
+      `${name} has no entry in ${list}; ask for a name below it, to see which entry decides for that: danced access show x${name.slice(1)}`,
+    ];
+  }
   if (decides === undefined) {
     return [
       `${name} is not in ${list}: it is turned away, and the DNS is not asked`,

@@ -13,8 +13,9 @@ export type Target =
 
 /** Reads one. A client whose name is the word `anonymous` is written `anonymous.` */
 export function parseTarget(text: string): Target {
-  if (text === 'anonymous') return { kind: 'anonymous' };
-  if (text.startsWith('role:')) return { kind: 'role', word: parseRoleWord(text.slice('role:'.length)) };
+  // Names do not depend on the case of their letters; nor do these, which would be taken for names.
+  if (text.toLowerCase() === 'anonymous') return { kind: 'anonymous' };
+  if (/^role:/i.test(text)) return { kind: 'role', word: parseRoleWord(text.slice('role:'.length)) };
   return { kind: 'client', pattern: parsePattern(text) };
 }
 

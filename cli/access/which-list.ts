@@ -108,8 +108,15 @@ async function openList(
     : await FileList.open(options.file, means);
 }
 
+/** The user of a gate may not change the list, nor look through it. */
+const moreRights =
+  '; the commands need more rights than a gate: docs/commands.md has them, and -c takes a configuration with another username';
+
 function inWords(error: unknown): unknown {
-  if (error instanceof ListError) return new CommandError(error.message, { cause: error });
+  if (error instanceof ListError) {
+    const mend = /NOPERM|can't run this command/.test(error.message) ? moreRights : '';
+    return new CommandError(error.message + mend, { cause: error });
+  }
   return asCommandError(error);
 }
 

@@ -2,8 +2,10 @@
  * Collects what a reader found: one peer for each rule and client, with all zones that the rule applies to, however many
  * zones share a pattern or template.
  */
+import { isOwnAddress } from './bind-acl.ts';
 import { plainPlace } from './included-files.ts';
 import type { FoundPeer, NotifyTarget, OldAction, OpenZone, SourcePlace, Unknown } from './old-config.ts';
+import { parsePrefix } from './prefix.ts';
 
 /** Whom a rule lets do something: a client, or everybody when there is neither address nor key nor label. */
 export interface Client {
@@ -17,6 +19,7 @@ export interface Found {
   readonly open: readonly OpenZone[];
   readonly unknown: readonly Unknown[];
   readonly notified: readonly NotifyTarget[];
+  readonly notes: readonly Unknown[];
 }
 
 export class Grants {
@@ -62,8 +65,10 @@ export class Grants {
 
   /** Everything, each list in the order of the files. */
   found(): Found {
+    const peers = [...this.#peers.values()].map((peer) => ({ ...plain(peer), actions: peer.actions }));
     return {
-      peers: inOrder([...this.#peers.values()].map((peer) => ({ ...plain(peer), actions: peer.actions }))),
+      peers: inOrder(peers.filter((peer) => !isOwn(peer))),
+      notes: inOrder(peers.filter(isOwn).map(ownNote)),
       open: inOrder([...this.#open.values()]),
       unknown: inOrder([...this.#unknown.values()]),
       notified: inOrder(
@@ -74,6 +79,19 @@ export class Grants {
       ),
     };
   }
+}
+
+/** Whether it is an address of the primary itself, without a key. */
+function isOwn({ address = '', keyName }: FoundPeer): boolean {
+  const prefix = keyName === undefined ? parsePrefix(address) : undefined;
+  return prefix !== undefined && isOwnAddress(prefix);
+}
+
+function ownNote({ address = '', actions, at }: FoundPeer): Unknown {
+  const why = actions.includes('transfer')
+    ? 'this machine, where the gate asks from: it may transfer as before'
+    : 'an address of this machine, which needs no gate';
+  return { at, statement: address, why };
 }
 
 interface Collected {

@@ -233,13 +233,18 @@ function namelessOf(gathered: Gathered, told: ToldServers): NamelessPeer {
     old,
     allow: rulesOf(gathered),
     places: from.map(({ at }) => at),
-    pass: `--name ${old.address ?? old.keyName ?? old.label ?? ''}=${name}`,
+    pass: `--name ${forShell(old.address ?? old.keyName ?? old.label ?? '')}=${name}`,
   };
 }
 
-/** Many addresses are many machines, each with a name of its own. */
+/** In quotes where a shell would take it for something else, as the & of `10.0.0.0&255.0.0.0`. */
+function forShell(text: string): string {
+  return /^[\w.:/@+-]*$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** Many addresses are many machines, each with a name of its own: a prefix, a range, or an address with a mask. */
 function placeholder({ address = '' }: Origin): string {
-  return address.includes('/') ? '"*.NAME"' : 'NAME';
+  return /[/&-]/.test(address) ? '"*.NAME"' : 'NAME';
 }
 
 function zonesToTransfer(allow: readonly PlannedRule[]): readonly string[] {

@@ -105,7 +105,7 @@ export const decisionReasons = {
   'too-many-at-once':
     'the client has as many under way as the rule allows (requests-at-once, transfers-at-once)',
   'access-unavailable':
-    'the store of the access list cannot be asked, and what was known is older than `stale-max`',
+    'the store of the access list cannot be asked, and of this name nothing is known, or what is older than `stale-max`',
 } as const;
 export type DecisionReason = keyof typeof decisionReasons;
 

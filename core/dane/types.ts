@@ -44,7 +44,7 @@ export const noIdentityReasons = {
     'the name in the extension dane_clientid is not a domain name as the draft has it; nobody was asked about it',
   'not-admitted': 'no name that the client claims is in the access list; no DNS query was sent',
   'access-unavailable':
-    'the store of the access list cannot be asked, and what was known is older than `stale-max`; no DNS query was sent',
+    'the store of the access list cannot be asked, and of this name nothing is known, or what is older than `stale-max`; no DNS query was sent',
   'too-many-failures':
     'too many connections claimed this name of late and did not prove it, none of them from an address of its owner; no DNS query was sent',
   'too-many-lookups':

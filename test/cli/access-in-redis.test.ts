@@ -81,9 +81,21 @@ plugins:
       );
     });
 
+    it('says which roles are broken where the user may not look through the entries', async () => {
+      await writer.write({ [`client:${client}`]: transferOf('*'), 'roles secondary': '{"allow":1}' });
+      await redis.cli('ACL', 'SETUSER', 'default', '-scan');
+      try {
+        const [, uncounted, broken] = await findings();
+        expect(uncounted).to.match(/^the clients are not counted.*NOPERM/);
+        expect(broken).to.match(/^error: danced:v1:roles secondary allow: /);
+      } finally {
+        await redis.cli('ACL', 'SETUSER', 'default', '+scan');
+      }
+    });
+
     it('is not there, or Redis is not', async () => {
       expect((await findings()).join()).to.match(
-        /^error: .*there is no access list under danced:v1:revision; load one with: danced access import FILE/,
+        /^error: .*there is no access list under danced:v1:revision; load one with: danced access import FILE$/,
       );
       expect((await findings(write('/nowhere/s', 'other.yaml'))).join()).to.match(
         /^error: .*there is no such socket/,

@@ -52,12 +52,13 @@ const missingRight: Advice = { words: 'give the user the right to it with ACL SE
 /** By the first word of Redis's error replies. What is no outage is an answer: the server is well, the command is not. */
 const byReply: Readonly<Record<string, Advice>> = {
   NOAUTH: {
-    words: 'it wants a password: see access.redis, where servers and sentinels have one each',
+    words:
+      'it wants a password: see password-file and, for sentinels, sentinel-password-file under access.redis',
     isOutage: true,
     isConfig: true,
   },
   WRONGPASS: {
-    words: 'see username and password under access.redis; ACL LIST shows users that are switched off',
+    words: 'see username and password-file under access.redis; ACL LIST shows users that are switched off',
     isOutage: true,
     isConfig: true,
   },

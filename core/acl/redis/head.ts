@@ -236,13 +236,21 @@ export class ListHead {
     const changes = new Changes(this.#options.keys);
     let revision = this.#revision;
     let isDoubtful = false;
+    let mayBeOther = false;
     for (const message of messages) {
       for (const key of message.keys) changes.add(key);
-      if (revision !== undefined && message.revision === revision + 1) revision = message.revision;
+      const { revision: told } = message;
+      if (revision !== undefined && told === revision + 1) {
+        revision = told;
+        continue;
+      }
       // No number, a gap, or numbers from before that come again.
-      else isDoubtful = true;
+      isDoubtful = true;
+      // A list that was built anew counts from the beginning, and may have come to the very number that is known here.
+      if (revision === undefined || told === undefined || told <= revision) mayBeOther = true;
     }
-    if (changes.isHead) this.#doubts += 1;
+    if (mayBeOther) this.#mayBeOther = true;
+    if (mayBeOther || changes.isHead) this.#doubts += 1;
     if (changes.isEverything) this.#options.events.onEverything(false);
     else if (!changes.isEmpty) this.#options.events.onEntries(changes, isDoubtful ? undefined : revision);
     this.#revision = revision;

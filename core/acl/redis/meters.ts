@@ -47,7 +47,11 @@ export class StoreMeters {
       ?.gauge('access_revision', 'Revision of the access list that is in force; 0: none.', [])
       .follow({}, facts.revision);
     metrics
-      ?.gauge('access_age_seconds', 'Since the access list was last known to be in step with Redis.', [])
+      ?.gauge(
+        'access_age_seconds',
+        'Since the access list was last known to be in step with Redis, or since the start.',
+        [],
+      )
       .follow({}, facts.ageSeconds);
     const names = metrics?.gauge('access_names', 'Names kept in memory: clients, and others.', ['kind']);
     names?.follow({ kind: 'clients' }, facts.clients);

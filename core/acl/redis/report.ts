@@ -47,6 +47,11 @@ export class OutageReport {
     return `not in step with Redis since ${sinceWords(this.#inStep)}: ${this.#why}`;
   }
 
+  /** When the list was last known to be in step; before that, the start. */
+  get inStepOrStart(): Moment {
+    return this.#inStep ?? this.#start;
+  }
+
   noteFailure(error: unknown): void {
     this.#why = error instanceof Error ? error.message : String(error);
   }
@@ -71,7 +76,7 @@ export class OutageReport {
   /** Says what is to be said by now. @param staleMaxMs those of the listeners */
   look(staleMaxMs: Iterable<number>): void {
     const { log, where, clock } = this.#options;
-    const ageMs = clock.ageMs(this.#inStep ?? this.#start);
+    const ageMs = clock.ageMs(this.inStepOrStart);
     if (ageMs <= redisBounds.freshMs) {
       this.#lookForDeafness();
       return;

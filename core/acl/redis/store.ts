@@ -94,7 +94,7 @@ export class RedisAccessStore implements AccessControl {
     this.#meters = new StoreMeters(metrics, {
       isUp: () => clock.ageMs(this.#report.inStep) <= Math.max(1000, 3 * limits['poll-time']),
       revision: () => this.#head.revision ?? 0,
-      ageSeconds: () => Math.min(clock.ageMs(this.#report.inStep) / 1000, Number.MAX_SAFE_INTEGER),
+      ageSeconds: () => clock.ageMs(this.#report.inStepOrStart) / 1000,
       clients: () => this.#names.clients,
       others: () => this.#names.others,
     });

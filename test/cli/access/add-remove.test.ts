@@ -69,6 +69,10 @@ describe('danced access add and remove', () => {
       ).to.equal(0);
       expect((await access.run('add', 'anonymous', '--allow', 'query')).exitCode).to.equal(0);
       expect((await access.run('add', '*.b.example', '--role', 'device')).exitCode).to.equal(0);
+      expect((await access.run('add', 'Anonymous', '--allow', 'query')).stderr).to.include('anonymous is in');
+      expect((await access.run('add', 'Role:device', '--allow', 'query')).stderr).to.include(
+        'role:device is in',
+      );
       expect(access.text).to.match(
         /^roles:\n {2}device: \{ allow: \[ ?\{ action: resolve \} ?\], comment: ours \}\nanonymous: .*query.*\nclients:\n {2}# the old one\n/m,
       );

@@ -162,7 +162,13 @@ describe('danced access list and show', () => {
         { pattern: '*.example', found: false },
       ]);
       expect(words).to.include('*.device.example decides for a.b.device.example');
-      expect(words).to.match(/allow 1 .*over \(until 2020-01-01T00:00:00Z\)/);
+      expect(words).to.match(/allow 1 .*over \(until 2020-01-01T23:59:59\.999Z\)/);
+    });
+
+    it('does not say of *.name without an entry that those below it are turned away', async () => {
+      const { exitCode, facts, words } = await shown('*.x.device.example');
+      expect([exitCode, facts.known]).to.deep.equal([1, false]);
+      expect(words).to.include('danced access show x.x.device.example').and.not.to.include('turned away');
     });
 
     it('ends with 1 for a name that the list does not know', async () => {

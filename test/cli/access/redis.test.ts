@@ -102,7 +102,29 @@ describe('danced access with Redis', () => {
     const diff = await run('diff', access.file);
     expect(diff.exitCode).to.equal(1);
     expect(diff.stdout).to.include('+ ns2.example: ');
-    expect((await run('add', 'a.example', '--role', 'x')).exitCode).to.equal(0);
+  });
+
+  it('makes a list of a single entry only if told to, so that a list that was lost stays what gates go by', async () => {
+    const { exitCode, stdout, stderr } = await run('add', 'a.example', '--role', 'x');
+    expect([exitCode, stdout]).to.deep.equal([1, '']);
+    expect(stderr).to.include('danced access import').and.to.include('--create');
+    expect(await redis.cli('DBSIZE')).to.equal('0');
+    expect((await run('add', 'a.example', '--role', 'x', '--create')).exitCode).to.equal(0);
+    expect(await redis.cli('GET', 'danced:v1:revision')).to.equal('1');
+  });
+
+  it('says where the rights stand that the user of a gate does not have', async () => {
+    await run('import', access.file);
+    await redis.cli('ACL', 'SETUSER', 'default', '-scan', '-publish');
+    try {
+      for (const args of [['list'], ['add', 'a.example', '--role', 'x']]) {
+        const { exitCode, stderr } = await run(...args);
+        expect(exitCode, args.join(' ')).to.equal(2);
+        expect(stderr).to.include('docs/commands.md has them').and.to.include('username');
+      }
+    } finally {
+      await redis.cli('ACL', 'SETUSER', 'default', '+@all');
+    }
     expect(await redis.cli('GET', 'danced:v1:revision')).to.equal('1');
   });
 

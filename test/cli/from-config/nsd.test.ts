@@ -118,6 +118,20 @@ describe('reading nsd.conf', () => {
     },
   };
 
+  it('asks for no name of this machine, where the gate asks from', () => {
+    const rules = ['127.0.0.1 NOKEY', '::1 NOKEY', '127.0.0.1 k', '192.0.2.1 NOKEY'];
+    const lines = rules.map((rule) => `  provide-xfr: ${rule}\n`).join('');
+    const { peers, notes } = readTexts(readNsd, { 'nsd.conf': `zone:\n  name: a.example\n${lines}` });
+    expect(peers.map(({ address, keyName }) => [address, keyName])).to.deep.equal([
+      ['127.0.0.1', 'k'],
+      ['192.0.2.1', undefined],
+    ]);
+    expect(notes?.map(({ statement, at }) => [statement, at.line])).to.deep.equal([
+      ['127.0.0.1', 3],
+      ['::1', 4],
+    ]);
+  });
+
   it('has an expectation for every fixture', () => {
     expect(fixtures.names).to.deep.equal(Object.keys(expected).sort());
   });

@@ -44,7 +44,7 @@ describe('planAccess', () => {
         const made = plan(config([peer({ keyName })]));
         expect(names(made)).to.deep.equal(name === undefined ? [] : [name]);
         expect(made.needsName.map(({ pass }) => pass)).to.deep.equal(
-          name === undefined ? [`--name ${keyName}=NAME`] : [],
+          name === undefined ? [`--name ${/[ \\]/.test(keyName) ? `'${keyName}'` : keyName}=NAME`] : [],
         );
       });
     }
@@ -52,11 +52,14 @@ describe('planAccess', () => {
 
   const both = peer({ keyName: 'k.example', address: '192.0.2.2', label: 'partners' });
 
-  it('asks for the name of an address, and of the addresses in a prefix', () => {
-    const made = plan(config([peer({ address: '192.0.2.2' }), peer({ address: '2001:db8::/48' })]));
+  it('asks for the name of an address, and of the addresses in a prefix or range', () => {
+    const addresses = ['192.0.2.2', '2001:db8::/48', '10.0.0.0&255.0.0.0', '192.0.2.8-192.0.2.9'];
+    const made = plan(config(addresses.map((address) => peer({ address }))));
     expect(made.needsName.map(({ pass }) => pass)).to.deep.equal([
       '--name 192.0.2.2=NAME',
       '--name 2001:db8::/48="*.NAME"',
+      `--name '10.0.0.0&255.0.0.0'="*.NAME"`,
+      '--name 192.0.2.8-192.0.2.9="*.NAME"',
     ]);
     expect(made.clients).to.deep.equal([]);
   });

@@ -57,8 +57,8 @@ describe('the file store', () => {
 
   it('admits the names of the list and no others', async () => {
     const opened = open();
-    expect((await opened.admit(Name.parse('A.example')))?.admitted).to.equal(true);
-    expect((await opened.admit(Name.parse('b.example')))?.admitted).to.equal(false);
+    expect((await opened.admit(Name.parse('A.example'))).admitted).to.equal(true);
+    expect((await opened.admit(Name.parse('b.example'))).admitted).to.equal(false);
   });
 
   it('gives the exact names of the list in force, in their order, and no patterns', () => {
@@ -86,8 +86,8 @@ describe('the file store', () => {
     const opened = open();
     writeFileSync(file, listOf('b.example', 'c.example'));
     expect(opened.reload()).to.deep.equal({ ok: true, clients: 2 });
-    expect((await opened.admit(Name.parse('a.example')))?.admitted).to.equal(false);
-    expect((await opened.admit(Name.parse('c.example')))?.admitted).to.equal(true);
+    expect((await opened.admit(Name.parse('a.example'))).admitted).to.equal(false);
+    expect((await opened.admit(Name.parse('c.example'))).admitted).to.equal(true);
     expect(log.of('access list loaded')[0]?.fields).to.deep.equal({ file, clients: 2 });
   });
 
@@ -112,7 +112,7 @@ describe('the file store', () => {
       const opened = open();
       write();
       expect(opened.reload().ok).to.equal(false);
-      expect((await opened.admit(Name.parse('a.example')))?.admitted).to.equal(true);
+      expect((await opened.admit(Name.parse('a.example'))).admitted).to.equal(true);
       expect(
         log.of('access list broken').map(({ level, fields }) => [level, fields['problem']]),
       ).to.deep.include(['error', `${file}${says}`]);

@@ -50,7 +50,7 @@ describe('core/acl/redis/client, who it is and who the server is', () => {
       it(`says that the one of ${username ?? 'the default user'} is wrong, without showing it`, async () => {
         const recorded = connect({ servers: [{ path: server.path }], username, password: `${secret}-wrong` });
         expect(await recorded.isDownFor(/WRONGPASS/)).to.contain(
-          'see username and password under access.redis',
+          'see username and password-file under access.redis',
         );
         const error = await failureOf(recorded.client.call('GET', 'danced:v1:revision'));
         expect(inspect(error, { depth: 10, showHidden: true })).not.to.contain(secret);

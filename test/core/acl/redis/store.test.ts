@@ -295,6 +295,21 @@ describe('the Redis store', () => {
     expect(error).to.be.instanceOf(TypeError);
   });
 
+  for (const told of ['numbered', 'plain'] as const) {
+    it(`is not taken in by a list built anew that has come to the same revision, told ${told}`, async () => {
+      await writer.write({ 'client:a.example': transferOf('*'), 'client:b.example': transferOf('*') });
+      const { store } = await ready();
+      expect(await reasonOf(store, 'a.example')).to.equal('allowed');
+      const revision = String(store.revision);
+      const message =
+        told === 'plain' ? 'danced:v1:client:b.example' : `${revision}\ndanced:v1:client:b.example`;
+      const script = `redis.call('FLUSHALL') redis.call('SET', 'danced:v1:client:b.example', ARGV[1])
+        redis.call('SET', 'danced:v1:revision', ARGV[2]) redis.call('PUBLISH', 'danced:v1:changes', ARGV[3])`;
+      await writer.client.call('EVAL', script, 0, transferOf('*'), revision, message);
+      await until('it is gone', async () => (await reasonOf(store, 'a.example')) === 'no-entry', 1000);
+    });
+  }
+
   it('gives the names with entries of their own, those used last first', async () => {
     await writer.write({
       'client:a.example': transferOf('*'),
