@@ -43,7 +43,7 @@ describe('core/acl/redis/client, who it is and who the server is', () => {
 
     it('says that one is wanted', async () => {
       const recorded = connect({ servers: [{ path: server.path }] });
-      expect(await recorded.isDownFor(/NOAUTH/)).to.contain('it wants a password: see access.redis');
+      expect(await recorded.isDownFor(/NOAUTH/)).to.contain('it wants a password: see password-file');
     });
 
     for (const username of ['danced', 'nobody', undefined]) {
