@@ -55,7 +55,7 @@ describe('core/acl/redis/client with sentinels', function () {
       'no password of the sentinels',
       { sentinelPassword: undefined },
       /NOAUTH/,
-      'servers and sentinels have one each',
+      'sentinel-password-file under access.redis',
     ],
     ['the password of the servers', { password: 'x-wrong-2' }, /WRONGPASS/, 'see username and password'],
   ];
