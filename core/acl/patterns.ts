@@ -34,6 +34,13 @@ export function readZonePattern(text: string): ZonePattern {
   return { kind: 'exact', name: readStarless(text) };
 }
 
+/** One of `zones`, in the case in which it was written. */
+export function presentZonePattern(pattern: ZonePattern): string {
+  if (pattern.kind === 'every') return '*';
+  if (pattern.kind === 'exact') return pattern.name.toString();
+  return pattern.name.labelCount === 0 ? '*.' : `*.${pattern.name.toString()}`;
+}
+
 /** The name after `*.`; `*.` alone is below the root. */
 function readSuffix(text: string): Name {
   return text === '*.' ? Name.root : readStarless(text.slice(2));
@@ -41,8 +48,8 @@ function readSuffix(text: string): Name {
 
 function readStarless(text: string): Name {
   const name = readName(text);
-  // Not in the wire form, where 42 can be the length of a label as well.
-  if (name.labels().some((label) => label.includes(0x2a)))
+  // The key has the lengths of labels in it, and one of them can be 42 as well.
+  if (name.key.includes('*') && name.labels().some((label) => label.includes(0x2a)))
     throw new RangeError('has a * that is not the whole first label');
   return name;
 }

@@ -5,7 +5,6 @@
 import { presentTime } from '../config/time.ts';
 import type { AccessRights, AllowRule, Rule, RuleLimits, RuleSet } from './model.ts';
 import { presentRate, usualBurst } from './rate.ts';
-import type { ZonePattern, ZoneSet } from './zone-set.ts';
 
 /** A value of JSON; its keys are in the order in which they are documented. */
 export type Written = Readonly<Record<string, unknown>>;
@@ -44,7 +43,7 @@ function presentAllow({ view, limits, ...rule }: AllowRule): Written {
 function presentRule({ action, zones, notBeforeMs, notAfterMs, comment }: Rule): Written {
   return withoutNothing({
     action,
-    zones: zones && presentZones(zones),
+    zones: zones?.texts,
     'not-before': notBeforeMs === undefined ? undefined : presentTime(notBeforeMs),
     'not-after': notAfterMs === undefined ? undefined : presentTime(notAfterMs),
     comment,
@@ -60,17 +59,6 @@ function presentLimits({ rate, requestsAtOnce, transfersAtOnce }: RuleLimits): W
     'requests-at-once': requestsAtOnce,
     'transfers-at-once': transfersAtOnce,
   };
-}
-
-function presentZones({ patterns }: ZoneSet): readonly string[] {
-  return patterns.map(presentZone);
-}
-
-function presentZone(pattern: ZonePattern): string {
-  if (pattern.kind === 'every') return '*';
-  const name = pattern.name.toString();
-  if (pattern.kind === 'exact') return name;
-  return pattern.name.labelCount === 0 ? '*.' : `*.${name}`;
 }
 
 function withoutNothing(written: Written): Written {
