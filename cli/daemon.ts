@@ -3,7 +3,7 @@
  *
  * `danced run` puts a process around it, `danced demo` and tests run it in theirs.
  */
-import { Budgets } from '../core/acl/budgets.ts';
+import type { Budgets } from '../core/acl/budgets.ts';
 import { Grants } from '../core/acl/grants.ts';
 import { openAccessStore, type OpenAccessStore } from '../core/acl/open-store.ts';
 import type { DancedConfig, LoadedConfig, PluginUse } from '../core/config/config.ts';
@@ -15,7 +15,7 @@ import { Metrics } from '../core/observe/metrics.ts';
 import type { Certificate } from '../core/pki/certificate.ts';
 import type { PluginInstance, Readiness } from '../core/plugin/contract.ts';
 import { createHost } from '../core/plugin/host.ts';
-import { AdmissionBudgets } from '../core/server/admission-budgets.ts';
+import { AdmissionBudgets, meteredBudgets } from '../core/server/admission-budgets.ts';
 import { certificatesOnly, gateContext } from '../core/tls/context.ts';
 import { loadIdentity, type LoadedIdentity } from '../core/tls/identity.ts';
 import { tlsFeatures, type TlsFeatures } from '../core/tls/native/native.ts';
@@ -64,7 +64,7 @@ export class Daemon {
     // The last, since it connects.
     this.#access = openAccessStore(this.#config.access, { log, metrics, nowMs });
     const { access, ledger } = this.#access;
-    this.#rates = new Budgets({ kind: 'rates', nowMs, ledger: ledger?.('rates') });
+    this.#rates = meteredBudgets('rates', { nowMs, metrics, ledgerOf: ledger });
     this.#budgets = new AdmissionBudgets({ nowMs, metrics, ledgerOf: ledger });
     this.#sayWhatIsNotValidated(nowMs());
     this.#sayWhatIsMissing(features);

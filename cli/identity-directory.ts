@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '../core/config/sync-folder.ts';
 import { CommandError, fileErrorWords } from './output.ts';
 
 export const certificateFileName = 'certificate.pem';
@@ -64,7 +65,7 @@ export async function writeIdentity(
       if (!options.force) await rm(certificateFile);
       throw error;
     }
-    await inWords(directory, () => syncDirectory(directory));
+    await inWords(directory, () => syncFolder(directory));
   } finally {
     await rm(newKey, { force: true });
     await rm(newCertificate, { force: true });
@@ -91,16 +92,6 @@ async function writeWhole(file: string, content: string, mode: number): Promise<
   const handle = await open(file, 'wx', mode);
   try {
     await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Makes the names as durable as the contents. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
     await handle.sync();
   } finally {
     await handle.close();

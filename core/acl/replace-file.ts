@@ -8,6 +8,7 @@
 import { constants } from 'node:fs';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncFolder } from '../config/sync-folder.ts';
 import { ListChangedError, ListError } from './list-store.ts';
 
 export interface Replacement {
@@ -137,16 +138,6 @@ async function targetOf(file: string): Promise<string> {
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     return join(await realpath(dirname(file)), basename(file));
-  }
-}
-
-/** Makes the name as durable as the content. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

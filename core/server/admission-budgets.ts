@@ -27,21 +27,9 @@ export class AdmissionBudgets {
   readonly nameLookups: Budgets;
   readonly proved: ProvedAddresses;
 
-  constructor({ nowMs, ledgerOf, metrics }: AdmissionBudgetsOptions) {
-    const settleFailures = metrics?.counter(
-      'budget_settle_failures_total',
-      'Times that what was spent could not be told to the gates that share the budgets.',
-      ['budget'],
-    );
-    const keys = metrics?.gauge('budget_keys', 'Addresses and names whose spending is remembered.', [
-      'budget',
-    ]);
-    const make = (kind: string): Budgets => {
-      const onSettleFailed = (): void => settleFailures?.add({ budget: kind });
-      const budgets = new Budgets({ kind, nowMs, ledger: ledgerOf?.(kind), onSettleFailed });
-      keys?.follow({ budget: kind }, () => budgets.size);
-      return budgets;
-    };
+  constructor(options: AdmissionBudgetsOptions) {
+    const { nowMs, metrics } = options;
+    const make = (kind: string): Budgets => meteredBudgets(kind, options);
     this.failures = make('failures');
     this.nameFailures = make('failures-by-name');
     this.lookups = make('lookups');
@@ -56,4 +44,19 @@ export class AdmissionBudgets {
   close(): void {
     for (const budgets of [this.failures, this.nameFailures, this.lookups, this.nameLookups]) budgets.close();
   }
+}
+
+/** Budgets of one kind, shared where there is a ledger for it, and seen in the metrics. */
+export function meteredBudgets(kind: string, { nowMs, ledgerOf, metrics }: AdmissionBudgetsOptions): Budgets {
+  const settleFailures = metrics?.counter(
+    'budget_settle_failures_total',
+    'Times that what was spent could not be told to the gates that share the budgets.',
+    ['budget'],
+  );
+  const onSettleFailed = (): void => settleFailures?.add({ budget: kind });
+  const budgets = new Budgets({ kind, nowMs, ledger: ledgerOf?.(kind), onSettleFailed });
+  metrics
+    ?.gauge('budget_keys', 'Addresses and names whose spending is remembered.', ['budget'])
+    .follow({ budget: kind }, () => budgets.size);
+  return budgets;
 }

@@ -75,6 +75,9 @@ describe('two gates with one Redis', function () {
     );
     const elapsedMs = performance.now() - startMs;
     const all = got.reduce((sum, one) => sum + one, 0);
+    for (const gate of gates) {
+      expect((await gate.metrics()).get('danced_budget_keys{budget="rates"}')).to.equal(1);
+    }
     const allowed = burst + (rate * elapsedMs) / 1000;
     console.log(`      ${got.join(' + ')} = ${all} of ${allowed.toFixed(0)} requests`);
     expect(all / allowed).to.be.within(0.9, 1.1);

@@ -104,8 +104,10 @@ const byCode: Readonly<Record<string, Advice>> = {
   ENOENT: { words: 'there is no such socket; is Redis running, with this path as its unixsocket?' },
   EACCES: { words: 'no right to use the socket; see unixsocketperm in redis.conf', isConfig: true },
   ENOTSOCK: { words: 'that file is no socket', isConfig: true },
-  ENOTFOUND: { words: 'the name has no address', isConfig: true },
-  EAI_AGAIN: { words: 'its name could not be looked up for now' },
+  ENOTFOUND: { words: 'the name has no address; see servers under access.redis', isConfig: true },
+  EAI_AGAIN: {
+    words: 'its name could not be looked up: the resolver of this machine does not answer (/etc/resolv.conf)',
+  },
   ETIMEDOUT: { words: 'no answer; a firewall between, or TLS to a port that speaks none?' },
   EHOSTUNREACH: { words: 'no way to that address' },
   ENETUNREACH: { words: 'no way to that address' },
