@@ -17,7 +17,7 @@ import { runCommand } from '../support/run-command.ts';
 const client = '_xfr.ns2.example';
 
 describe('an access list in Redis', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const bed = new TestBed();
   let lab: Lab;
   let redis: TestRedis;

@@ -283,7 +283,7 @@ ${given.more ?? ''}`;
     });
 
     it('whose key danced may not read', async function () {
-      this.timeout(30_000);
+      this.timeout(60_000);
       await write();
       const { stdout, status } = checkAsNobody(folder);
       expect(stdout).to.match(
@@ -336,7 +336,7 @@ ${given.more ?? ''}`;
     });
 
     it('that only root may have, where the system has such ports', async function () {
-      this.timeout(30_000);
+      this.timeout(60_000);
       await write({ listen: '127.0.0.1:1' });
       const { stdout } = checkAsNobody(folder);
       // Containers often let everybody have every port.

@@ -189,7 +189,7 @@ describe(`a gate and a hostile client (seed ${fuzzSeed})`, function () {
 
 describe('a gate that takes the longest requests', () => {
   it('takes messages of 65,535 octets, and gives back their memory', async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const gate = await TestGate.start({
       lab: { transferZone: { name: zone, records: 50 } },
       clients: { [goodName]: [zone] },

@@ -19,7 +19,7 @@ const handshakeTimeMs = 1500;
 const connections = 1000;
 
 describe(`a gate and strangers (seed ${fuzzSeed})`, function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let gate: TestGate;
   let good: Credentials;
   let hello: Buffer;

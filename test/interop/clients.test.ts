@@ -19,7 +19,7 @@ const records = 5_000;
 
 for (const [program, client] of Object.entries<Client>({ dig, kdig })) {
   describe(`${program} as the client of a gate`, function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const bed = new TestBed();
     let lab: Lab;
     let primary: Primary;

@@ -69,7 +69,7 @@ for (const [program, start] of Object.entries<StartTlsServer>({
   'gnutls-serv': startGnutlsServer,
 })) {
   describe(`the dialer to ${program}`, function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const bed = new TestBed();
     const servers = new Map<string, TlsServer>();
     let relay: OctetRelay;
@@ -254,7 +254,7 @@ for (const [program, start] of Object.entries<StartTlsServer>({
 }
 
 describe('the dialer and raw public keys, with gnutls-serv', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bed = new TestBed();
   let server: TlsServer;
   let x509: TlsServer;

@@ -25,7 +25,7 @@ async function verdict(resolver: Endpoint, name: string): Promise<string> {
 }
 
 describe('lab in the eyes of Unbound', function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   const bed = new TestBed();
   let lab: Lab;
   let unbound: Endpoint;

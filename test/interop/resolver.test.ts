@@ -23,7 +23,7 @@ const unsigned = '_xfr.unsigned.example';
 
 for (const validation of ['validation: local', 'validation: trust-ad'] as const) {
   describe(`a gate with ${validation}, and Unbound as its resolver`, function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const bed = new TestBed();
     let lab: Lab;
     let primary: Primary;

@@ -17,7 +17,7 @@ const tlsa = Buffer.from('030101'.padEnd(70, 'ab'), 'hex');
 const many = Array.from({ length: 40 }, (_, n) => Buffer.concat([tlsa.subarray(0, 34), Buffer.from([n])]));
 
 describe('our resolver behind Unbound', function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   const bed = new TestBed();
   let lab: Lab;
   let unbound: Resolver;

@@ -77,7 +77,7 @@ function byKey<T>(row: readonly Cell[], of: (cell: Cell, at: number) => T): Read
 }
 
 describe(`a client that says its name, in ${String(cellCount)} cells`, function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
 
   for (const onFailure of policies) {
     describe(`at a gate with on-failure: ${onFailure}`, () => {

@@ -88,7 +88,7 @@ describe('a gate and certificates made to end it', () => {
   });
 
   it('survives a key on every curve that there is in one chain', async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const leaf = crafted('prime256v1');
     const curves = getCurves().filter((curve) => !curve.startsWith('Oakley'));
     const length = pathLimits['chain-certificates'].default;

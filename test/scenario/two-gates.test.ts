@@ -16,7 +16,7 @@ const clientName = '_xfr.ns2.example';
 const promisedMs = 1000;
 
 describe('two gates with one Redis', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const bed = new TestBed();
   let redis: TestRedis;
   let writer: ListWriter;

@@ -37,7 +37,7 @@ describe('a gate without the TLS addon', () => {
   let facts: Facts;
 
   before(async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
       env: { ...process.env, DANCED_WITHOUT_ADDON: '1' },
     });

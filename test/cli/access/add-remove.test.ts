@@ -148,7 +148,7 @@ describe('danced access add and remove', () => {
     });
 
     it('leaves the file as it was on a full disk', function () {
-      this.timeout(20_000);
+      this.timeout(60_000);
       const lines = Array.from({ length: 2000 }, (_, at) => `  c${String(at)}.example: { roles: [x] }\n`);
       access.write(`version: 1\nclients:\n${lines.join('')}`);
       const before = access.text;

@@ -186,7 +186,7 @@ describe('danced access with Redis', () => {
   });
 
   it('says what is wrong where Redis is not there', async function () {
-    this.timeout(15_000);
+    this.timeout(60_000);
     configuration = access.write(configurationFor(path.join(access.folder, 'none')), 'none.yaml');
     const { exitCode, stderr } = await run('list');
     expect(exitCode).to.equal(2);
@@ -194,7 +194,7 @@ describe('danced access with Redis', () => {
   });
 
   it('brings 5,000 clients in, in batches', async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const lines = Array.from({ length: 5000 }, (_, at) => `  c${String(at)}.example: { roles: [device] }\n`);
     access.write(`version: 1\nclients:\n${lines.join('')}`);
     const first = JSON.parse((await run('import', access.file, '--json')).stdout) as ImportResult;

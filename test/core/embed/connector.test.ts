@@ -98,7 +98,7 @@ describe('Connector', () => {
       env: { ...process.env, DANCED_WITHOUT_ADDON: '1' },
     });
     expect(stdout).to.equal('TlsAddonMissing');
-  }).timeout(20_000);
+  }).timeout(60_000);
 
   it('connects to no server that is not proved, and shows it nothing', async () => {
     publish(undefined);

@@ -20,7 +20,7 @@ const rights =
   '+get +mget +set +incr +publish';
 
 describe('core/acl/redis/client in a cluster', function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   const bed = new TestBed();
   let cluster: TestCluster;
   let recorded: RecordedClient;

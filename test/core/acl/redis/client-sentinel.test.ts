@@ -10,7 +10,7 @@ const password = 'of-the-servers';
 const sentinelPassword = 'of-the-sentinels';
 
 describe('core/acl/redis/client with sentinels', function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   const bed = new TestBed();
   let sentinels: TestSentinels;
 
@@ -89,7 +89,7 @@ describe('core/acl/redis/client with sentinels', function () {
 });
 
 describe('core/acl/redis/client, when sentinels fail over', function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   const bed = new TestBed();
   let sentinels: TestSentinels;
 

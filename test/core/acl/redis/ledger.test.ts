@@ -344,7 +344,7 @@ describe('core/acl/redis/ledger', () => {
     });
 
     it('leaves each gate its own buckets when Redis is killed, and makes them one again when it is back empty', async function () {
-      this.timeout(30_000);
+      this.timeout(60_000);
       const doomed = await TestRedis.start(bed);
       const all = await gates(doomed);
       await hammer(all, 500);
