@@ -3,12 +3,15 @@
  *
  * `danced run` puts a process around it, `danced demo` and tests run it in theirs.
  */
-import type { Budgets } from '../core/acl/budgets.ts';
+import { dirname, resolve } from 'node:path';
+import type { Budgets, SharedLedger } from '../core/acl/budgets.ts';
 import { Grants } from '../core/acl/grants.ts';
 import { openAccessStore, type OpenAccessStore } from '../core/acl/open-store.ts';
 import type { DancedConfig, LoadedConfig, PluginUse } from '../core/config/config.ts';
+import { formatEndpoint } from '../core/config/endpoint.ts';
 import { presentTime } from '../core/config/time.ts';
 import { startAdminServer, type AdminServer } from '../core/observe/admin.ts';
+import type { InheritedSockets } from '../core/do53/inherited.ts';
 import { Feed } from '../core/observe/feed.ts';
 import type { Log } from '../core/observe/log.ts';
 import { Metrics } from '../core/observe/metrics.ts';
@@ -30,6 +33,16 @@ export interface DaemonOptions {
   readonly nowMs?: () => number;
   /** What TLS can do; that of this process if not said. */
   readonly features?: TlsFeatures;
+  /** Set where this is one of several processes of one daemon (cli/workers). */
+  readonly asWorker?: WorkerParts;
+  /** Sockets that our starter opened (systemd); the agents that listen there take them. */
+  readonly inherited?: InheritedSockets;
+}
+
+/** What the processes of one daemon share. They share their ports too, and the first process has the admin server. */
+export interface WorkerParts {
+  /** The budgets of a kind of all of them; those that the access list is shared with come first. */
+  readonly ledger: (kind: string) => SharedLedger;
 }
 
 /** A running daemon. */
@@ -45,7 +58,9 @@ export class Daemon {
   readonly #config: DancedConfig;
   readonly #plugins: Plugins;
   /** What is decided, for whoever watches. */
-  readonly #feed: Feed;
+  readonly feed: Feed;
+  readonly #asWorker: WorkerParts | undefined;
+  readonly #inherited: InheritedSockets | undefined;
   #identity: LoadedIdentity;
   #admin: AdminServer | undefined;
   #stopping = false;
@@ -58,29 +73,36 @@ export class Daemon {
     this.#identity = this.#readIdentity();
     const { nowMs = Date.now, features = tlsFeatures() } = options;
     const { metrics } = this;
-    this.#feed = new Feed(nowMs);
+    this.feed = new Feed(nowMs);
+    this.#asWorker = options.asWorker;
+    this.#inherited = options.inherited;
     const roots = this.#readRoots();
     this.#resolver = openResolver(this.#config.resolver, { log, metrics, nowMs });
     // The last, since it connects.
     this.#access = openAccessStore(this.#config.access, { log, metrics, nowMs });
-    const { access, ledger } = this.#access;
+    const { access, ledger = this.#asWorker?.ledger } = this.#access;
     this.#rates = meteredBudgets('rates', { nowMs, metrics, ledgerOf: ledger });
     this.#budgets = new AdmissionBudgets({ nowMs, metrics, ledgerOf: ledger });
     this.#sayWhatIsNotValidated(nowMs());
     this.#sayWhatIsMissing(features);
     const parts = {
       identity: () => this.#identity,
+      ownName: this.#config.identity.name,
+      folder: dirname(resolve(loaded.document.file)),
       extensionType: this.#config.dane.extensionType,
       features,
       access,
       grants: new Grants(this.#rates),
+      rates: this.#rates,
       budgets: this.#budgets,
       resolver: this.#resolver,
       roots,
       log,
       metrics,
-      feed: this.#feed,
+      feed: this.feed,
       nowMs,
+      sharesPorts: this.#asWorker !== undefined,
+      inherited: this.#inherited,
     };
     try {
       for (const [use, label] of labels(this.#config.plugins)) {
@@ -149,15 +171,16 @@ export class Daemon {
 
   async #start(): Promise<void> {
     const { listen } = this.#config.observe;
-    if (listen) {
+    if (listen && !this.#asWorker) {
       this.#admin = await startAdminServer({
         listen,
         metrics: this.metrics,
         ready: () => this.ready(),
-        decisions: this.#feed,
+        decisions: this.feed,
       });
     }
     for (const { instance } of this.#instances) await instance.start();
+    this.#sayWhatIsNotUsed();
     this.#access.watch();
     this.#resolver.keep(() => this.#access.exactNames());
   }
@@ -174,6 +197,15 @@ export class Daemon {
     if (addon) return;
     const lost = 'no names from the extension, no raw public keys, no alerts, no padding of records';
     this.#log.warn('TLS addon is missing', { problem, lost });
+  }
+
+  /** Their clients would wait for answers that nobody makes. */
+  #sayWhatIsNotUsed(): void {
+    for (const { kind, at } of this.#inherited?.left ?? []) {
+      const advice =
+        'no agent listens there: write the address under `listen`, or take it out of the socket unit';
+      this.#log.warn('socket not used', { kind, address: formatEndpoint(at), advice });
+    }
   }
 
   #sayWhatIsNotValidated(nowMs: number): void {
@@ -230,7 +262,7 @@ export class Daemon {
 
 /** What all plugins share is set up once. */
 function sharedPartsThatDiffer(before: DancedConfig, after: DancedConfig): string[] {
-  const keys = ['identity', 'resolver', 'dane', 'access', 'observe'] as const;
+  const keys = ['identity', 'resolver', 'dane', 'access', 'observe', 'workers'] as const;
   return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
 }
 

@@ -13,6 +13,8 @@ import type { TlsAbilities } from '../core/config/listener.ts';
 import type { Plugin } from '../core/plugin/contract.ts';
 import { takesExtensionType } from '../core/tls/context.ts';
 import { tlsFeatures } from '../core/tls/native/native.ts';
+import { dotAgent } from '../plugins/dot-resolver/agent/agent.ts';
+import { dotGate } from '../plugins/dot-resolver/gate/gate.ts';
 import { xotGate } from '../plugins/xot/gate.ts';
 
 /** By the word after `use:`. */
@@ -21,18 +23,24 @@ export type Plugins = ReadonlyMap<string, Plugin<unknown>>;
 /** A configuration with the plugins that it uses. */
 export type LoadedWithPlugins = LoadedConfig & { readonly plugins: Plugins };
 
-export const builtinPlugins: Plugins = new Map<string, Plugin<unknown>>([[xotGate.name, xotGate]]);
+export const builtinPlugins: Plugins = new Map<string, Plugin<unknown>>([
+  [xotGate.name, xotGate],
+  [dotGate.name, dotGate],
+  [dotAgent.name, dotAgent],
+]);
 
 /**
  * Reads a configuration and the modules of the plugins that it names by path. Rejects with ConfigError.
  *
  * @param can what TLS can do; that of this process if not said
+ * @param text what stands in the file, if it has been read already
  */
 export async function loadConfigAndPlugins(
   file: string,
   can: TlsAbilities = tlsFeatures(),
+  text?: string,
 ): Promise<LoadedWithPlugins> {
-  const document = YamlDocument.read(file);
+  const document = text === undefined ? YamlDocument.read(file) : YamlDocument.parse(text, file);
   const plugins = new Map(builtinPlugins);
   for (const { use, path } of modulesNamed(document)) {
     plugins.set(use, await importPlugin(document, use, path));

@@ -2,13 +2,25 @@
  * The core as plugins and programs see it. A plugin imports from here and from nowhere else in core.
  */
 export type { AccessChange, AccessControl, AccessListener, AccessViewer } from './acl/access-control.ts';
-export type { Grant } from './acl/grants.ts';
-export type { AccessRequest, Admission, Decision, DecisionReason } from './acl/model.ts';
-export { formatEndpoint, type Endpoint } from './config/endpoint.ts';
+export type { Charger, Grant } from './acl/grants.ts';
+export type { AccessRequest, Admission, Allowance, Decision, DecisionReason } from './acl/model.ts';
+export { parseRate, perSecond, usualBurst } from './acl/rate.ts';
+export { Answers, extrasOf } from './answer/answers.ts';
+export type { AnswerExtras, AnswerLimits, SourceFailure, SourceOutcome, Waiting } from './answer/answers.ts';
+export { QueryReader, type QueryOddity } from './answer/query-reader.ts';
+export { ReplyPlan, type ReplyTo, type ReplyWay } from './answer/reply.ts';
+export { errorAnswer, forwardedQuery, keepReplyTo } from './answer/messages.ts';
+export { storeAnswer, type StoredAnswer } from './answer/stored-answer.ts';
+export { clientLimits, type ClientLimits } from './client/limits.ts';
+export type { ServerLink } from './client/server-link.ts';
+export { parsePin, type ServerPolicy } from './client/server-policy.ts';
+export { formatEndpoint, isLoopback, parseEndpoint, type Endpoint } from './config/endpoint.ts';
 export { listenerKeys, listenerTls, type ListenerConfig } from './config/listener.ts';
 export type { LimitsTable } from './config/limits-table.ts';
 export * as schema from './config/schema.ts';
 export type { ConfigSchema } from './config/schema.ts';
+export { readTextFile } from './config/text-file.ts';
+export { issueMessage } from './config/words.ts';
 export type { ClaimSource } from './dane/claims.ts';
 export type { ClientIdentity } from './dane/identity.ts';
 export {
@@ -31,22 +43,44 @@ export {
   parseOpt,
 } from './dns/edns.ts';
 export type { Edns, EdnsOption } from './dns/edns.ts';
+export type { PlainHandler, PlainReply, PlainSource } from './do53/handler.ts';
+export { do53Limits, type Do53Limits } from './do53/limits.ts';
 export { DnsFormatError } from './dns/errors.ts';
 export { frame, FrameReader } from './dns/framing.ts';
 export { encodeMessage, makeQuery, makeResponse, parseMessage, sectionsOf } from './dns/message.ts';
 export type { Message, ResourceRecord } from './dns/message.ts';
 export { Name } from './dns/name.ts';
-export { parseSoa } from './dns/rdata.ts';
+export { encodeSoa, parseA, parseAaaa, parseName, parseOrNothing, parseSoa } from './dns/rdata.ts';
 export { MessageWalker } from './dns/walker.ts';
 export { MessageWriter } from './dns/writer.ts';
+export { readZoneFile, type RecordLine } from './dns/zone-file.ts';
+export { Forwarder } from './forward/forwarder.ts';
+export { forwardLimits, type ForwardLimits } from './forward/limits.ts';
+export {
+  forwardServer,
+  type ForwardedClient,
+  type ForwardEnd,
+  type ForwardFailure,
+  type ForwardServer,
+  type GiveUp,
+} from './forward/server.ts';
 export type { Log } from './observe/log.ts';
 export type { Counter, Histogram, Metrics } from './observe/metrics.ts';
+export { dnsNameFromName } from './pki/dns-name.ts';
+export type { Certificate } from './pki/certificate.ts';
+export { parseResolvConf } from './embed/resolv-conf.ts';
+export { readRootsFile, systemRoots } from './embed/trust-files.ts';
+export { refusalLineLimits, RefusalLines } from './observe/refusal-lines.ts';
 export type {
+  Allowances,
+  AnswerConnection,
+  AnswerHandler,
   Gate,
   GateReply,
   GateRequest,
   ListenerTls,
   OnFailure,
+  PlainListener,
   Plugin,
   PluginAccess,
   PluginEndpoints,

@@ -11,6 +11,7 @@ import type { Command } from 'commander';
 import { ConfigError } from '../../core/config/errors.ts';
 import { printableText } from '../../core/observe/printable.ts';
 import { tlsFeatures, type TlsFeatures } from '../../core/tls/native/native.ts';
+import { checkAgents } from '../check/agent.ts';
 import { checkAccess } from '../check/access.ts';
 import { findingOf, formatFinding, type Finding } from '../check/finding.ts';
 import { checkIdentity } from '../check/identity.ts';
@@ -48,7 +49,7 @@ export function registerCheck(program: Command, output: Output = processOutput):
     .command('check')
     .summary('check the configuration and what it needs')
     .description(
-      'Check configuration, access list, identity, TLS, ports, primary, trust anchors, resolver and our own TLSA record.',
+      'Check configuration, access list, identity, TLS, ports, primary, gates of an agent, trust anchors, resolver and our own TLSA record.',
     )
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--json', 'print facts as JSON')
@@ -83,8 +84,9 @@ async function findAll({
   const { listens, upstreams } = endpointsOf(loaded);
   const ports = await checkPorts(loaded, listens);
   const { canResolve, findings: trust } = checkTrust(loaded, nowMs);
-  const [access, resolvers, ...primaries] = await Promise.all([
+  const [access, agents, resolvers, ...primaries] = await Promise.all([
     checkAccess(loaded),
+    canResolve ? checkAgents(loaded, identity, () => nowMs) : [],
     canResolve ? checkResolvers(loaded, identity, () => nowMs) : [],
     ...upstreams.map((upstream) => checkPrimary(loaded, upstream, timeoutMs)),
   ]);
@@ -94,6 +96,7 @@ async function findAll({
     ...checkTls(loaded, features),
     ...ports,
     ...primaries.flat(),
+    ...agents,
     ...trust,
     ...resolvers,
   ];

@@ -3,20 +3,23 @@
  *
  *     SIGHUP            read configuration, identity and access list again
  *     SIGTERM, SIGINT   finish what is under way, at most `stopTimeMs`; a second one ends at once
+ *
+ * With `workers` in the configuration it is the parent of so many processes that do the work (cli/workers).
  */
 import type { Command } from 'commander';
 import type { LoadedConfig } from '../../core/config/config.ts';
-import { ConfigError, formatProblem, maxPrintedProblems } from '../../core/config/errors.ts';
+import { configBounds } from '../../core/config/limits-table.ts';
+import { readTextFile } from '../../core/config/text-file.ts';
+import { inheritedSockets, type InheritedSockets } from '../../core/do53/inherited.ts';
 import { createLog } from '../../core/observe/log.ts';
-import { ListenError } from '../../core/server/gate.ts';
-import { IdentityError } from '../../core/tls/identity.ts';
 import { defaultConfigFile } from '../config-file.ts';
 import { Daemon } from '../daemon.ts';
-import { CommandError, exitCode, fileErrorWords } from '../output.ts';
+import { inWords, sayNotReloaded } from '../operator-words.ts';
+import { CommandError, exitCode } from '../output.ts';
 import { loadConfigAndPlugins } from '../plugins.ts';
-
-/** Milliseconds; systemd gives 90 seconds before it kills. */
-const stopTimeMs = 30_000;
+import { workerBounds } from '../workers/bounds.ts';
+import { WorkerParent, type CheckedText } from '../workers/parent.ts';
+import { runWorker, workerNumber } from '../workers/worker.ts';
 
 /** Adds the command to the program. */
 export function registerRun(program: Command): void {
@@ -28,9 +31,21 @@ export function registerRun(program: Command): void {
     )
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .action(async ({ config }: { config: string }) => {
-      await run(config);
+      const worker = workerNumber();
+      await (worker === undefined ? run(config) : runWorker(worker));
       process.exitCode = exitCode.done;
     });
+}
+
+type ProcessLog = ReturnType<typeof createLog>;
+
+/** What the process runs: one daemon, or the parent of several. */
+interface Running {
+  log(): ProcessLog;
+  reload(): void;
+  stop(withinMs: number): Promise<void>;
+  /** Ends other processes at once; this one ends by itself. */
+  kill(): void;
 }
 
 async function run(file: string): Promise<void> {
@@ -39,42 +54,86 @@ async function run(file: string): Promise<void> {
   process.on('SIGHUP', () => {
     reloadNow();
   });
-  const loaded = await inWords(() => loadConfigAndPlugins(file));
-  const { level, format } = loaded.config.observe;
-  const log = createLog({ level, format });
-  // The last lines before a crash are those that explain it.
-  process.on('uncaughtExceptionMonitor', (error) => {
-    log.error('crash', { error });
-    log.flush();
+  const first = await inWords(() => read(file));
+  const { workers } = first.loaded.config;
+  const inherited = await inWords(() => inheritedSockets(process.env, process.pid));
+  if (workers > 1 && inherited.left.length > 0) {
+    throw new CommandError(
+      'the sockets of a socket unit are for one process: take `workers` out, or run without the unit',
+    );
+  }
+  const running = workers > 1 ? await runWorkers(first) : await runAlone(first, inherited);
+  running.log().info('running', {
+    config: file,
+    node: process.version,
+    pid: process.pid,
+    ...(workers > 1 && { workers }),
   });
-  const daemon = await inWords(() => Daemon.start({ loaded, log }));
-  log.info('running', { config: file, node: process.version, pid: process.pid });
-  reloadNow = (): void => void reload(daemon, file, log);
+  reloadNow = () => {
+    running.reload();
+  };
   const signal = await stopSignal();
-  log.info('stopping', { signal, withinMs: stopTimeMs });
+  const { stopTimeMs } = workerBounds;
+  running.log().info('stopping', { signal, withinMs: stopTimeMs });
   for (const again of ['SIGTERM', 'SIGINT'] as const) {
     process.once(again, () => {
-      log.warn('stopped at once', { signal: again, cut: 'replies under way' });
+      running.log().warn('stopped at once', { signal: again, cut: 'replies under way' });
+      running.kill();
       process.exit(exitCode.no);
     });
   }
-  await daemon.stop(stopTimeMs);
-  log.info('stopped');
-  log.flush();
+  await running.stop(stopTimeMs);
+  running.log().info('stopped');
+  running.log().flush();
 }
 
-async function reload(daemon: Daemon, file: string, log: ReturnType<typeof createLog>): Promise<void> {
+async function read(file: string): Promise<CheckedText> {
+  const text = readTextFile(file, configBounds.documentOctets);
+  return { file, text, loaded: await loadConfigAndPlugins(file, undefined, text) };
+}
+
+async function runAlone({ file, loaded }: CheckedText, inherited: InheritedSockets): Promise<Running> {
+  const { level, format } = loaded.config.observe;
+  const log = createLog({ level, format });
+  minding(() => log);
+  const daemon = await inWords(() => Daemon.start({ loaded, log, inherited }));
+  return {
+    log: () => log,
+    reload: () => void reload(daemon, file, log),
+    stop: (withinMs) => daemon.stop(withinMs),
+    kill: () => undefined,
+  };
+}
+
+async function runWorkers(first: CheckedText): Promise<Running> {
+  const parent = await inWords(() => WorkerParent.start(first, { read: () => read(first.file) }));
+  minding(() => parent.log);
+  return {
+    log: () => parent.log,
+    reload: () => {
+      parent.reload();
+    },
+    stop: (withinMs) => parent.stop(withinMs),
+    kill: () => {
+      parent.kill();
+    },
+  };
+}
+
+/** The last lines before a crash are those that explain it. */
+function minding(log: () => ProcessLog): void {
+  process.on('uncaughtExceptionMonitor', (error) => {
+    log().error('crash', { error });
+    log().flush();
+  });
+}
+
+async function reload(daemon: Daemon, file: string, log: ProcessLog): Promise<void> {
   let loaded: LoadedConfig | undefined;
   try {
     loaded = await loadConfigAndPlugins(file);
   } catch (error) {
-    // One line a mistake, as `danced check` prints them.
-    const problems = error instanceof ConfigError ? error.problems.slice(0, maxPrintedProblems) : [];
-    for (const problem of problems) log.error('configuration broken', { problem: formatProblem(problem) });
-    log.error('configuration not reloaded', {
-      ...(problems.length > 0 ? {} : { error }),
-      kept: 'the old configuration',
-    });
+    sayNotReloaded(log, error);
   }
   try {
     daemon.reload(loaded);
@@ -88,18 +147,4 @@ function stopSignal(): Promise<NodeJS.Signals> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
-}
-
-/** Turns the failures that an operator can mend into words without a stack. */
-async function inWords<T>(action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof ConfigError || error instanceof IdentityError || error instanceof ListenError) {
-      throw new CommandError(error.message, { cause: error });
-    }
-    const words = fileErrorWords(error);
-    if (words !== undefined) throw new CommandError(words, { cause: error });
-    throw error;
-  }
 }

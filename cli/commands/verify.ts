@@ -79,7 +79,7 @@ async function gateParts(loaded: LoadedWithPlugins | undefined): Promise<GatePar
   try {
     const roots = dane.roots === undefined ? [] : readRootsFile(dane.roots).roots;
     // The last, since it is the one that must be closed.
-    return { zones: zonesOf(loaded), roots, list: await openJudgedList(access) };
+    return { zones: zonesOf(loaded), roots, list: access && (await openJudgedList(access)) };
   } catch (error) {
     throw asCommandError(error);
   }

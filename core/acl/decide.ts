@@ -20,7 +20,7 @@ export function decideByRights(
   const denied = firstOf(rights, roles, (set) =>
     set.deny.find((rule) => fits(rule, request) && isNow(rule, nowMs)),
   );
-  const about = { entry, roles: rights.roles };
+  const about = { entry, roles: rights.roles, ...(dependsOnZone(rights, roles, request) && { dependsOnZone: true as const }) };
   if (denied !== undefined) return { allowed: false, reason: 'denied', rule: denied.label, ...about };
   const allows = firstOf(rights, roles, (set) =>
     set.allow.find((rule) => fits(rule, request) && isNow(rule, nowMs)),
@@ -33,9 +33,16 @@ export function decideByRights(
 
 function allowedBy(
   { label, view, limits }: AllowRule,
-  { entry, roles }: Pick<Decision, 'entry' | 'roles'>,
+  { entry, ...about }: Pick<Decision, 'entry' | 'roles' | 'dependsOnZone'>,
 ): Decision {
-  return { allowed: true, reason: 'allowed', entry: entry ?? '', rule: label, roles, view, limits };
+  return { allowed: true, reason: 'allowed', entry: entry ?? '', rule: label, ...about, view, limits };
+}
+
+/** Whether the same client could be told otherwise of another name. Transfers are asked for zone by zone anyway. */
+function dependsOnZone(rights: AccessRights, roles: RoleTable, { action }: AccessRequest): boolean {
+  if (action !== 'resolve' && action !== 'query') return false;
+  const hasZones = (rule: Rule): boolean => rule.action === action && rule.zones !== undefined;
+  return firstOf(rights, roles, (set) => set.deny.some(hasZones) || set.allow.some(hasZones) || undefined) === true;
 }
 
 /** What `find` finds first: in the entry itself, or in its roles. */

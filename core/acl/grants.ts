@@ -20,6 +20,13 @@ export interface Grant {
   release(): void;
 }
 
+/** Charges requests to the limits of one rule, for one client; `take` and `free` cost next to nothing. */
+export interface Charger {
+  /** Takes what one request needs; the reason if there is none. Free it when the request is done. */
+  take(): DecisionReason | undefined;
+  free(): void;
+}
+
 interface UnderWay {
   requests: number;
   transfers: number;
@@ -57,6 +64,13 @@ export class Grants {
     return { decision, release: this.#hold(key, isTransfer) };
   }
 
+  /** For who has decided already, by a decision that allows; undefined for a rule without limits. */
+  charger(client: ClientIdentity | undefined, { limits, rule = '' }: Decision): Charger | undefined {
+    if (limits === undefined) return undefined;
+    const key = `${client?.name.key ?? ''}${rule}`;
+    return new RuleCharger(key, limits, this.#rates, this.#underWay);
+  }
+
   #refusal(key: string, limits: RuleLimits, isTransfer: boolean): DecisionReason | undefined {
     const { requests = 0, transfers = 0 } = this.#underWay.get(key) ?? {};
     const { requestsAtOnce = Infinity, transfersAtOnce = Infinity, rate } = limits;
@@ -78,6 +92,44 @@ export class Grants {
       if (isTransfer) held.transfers--;
       if (held.requests === 0) this.#underWay.delete(key);
     };
+  }
+}
+
+class RuleCharger implements Charger {
+  readonly #key: string;
+  readonly #limits: RuleLimits;
+  readonly #rates: Pick<Budgets, 'take'>;
+  readonly #underWay: Map<string, UnderWay>;
+
+  constructor(
+    key: string,
+    limits: RuleLimits,
+    rates: Pick<Budgets, 'take'>,
+    underWay: Map<string, UnderWay>,
+  ) {
+    this.#key = key;
+    this.#limits = limits;
+    this.#rates = rates;
+    this.#underWay = underWay;
+  }
+
+  take(): DecisionReason | undefined {
+    const { requestsAtOnce, rate } = this.#limits;
+    const held = requestsAtOnce === undefined ? undefined : this.#underWay.get(this.#key);
+    if (requestsAtOnce !== undefined && (held?.requests ?? 0) >= requestsAtOnce) return 'too-many-at-once';
+    if (rate !== undefined && !this.#rates.take(this.#key, rate)) return 'too-fast';
+    if (requestsAtOnce === undefined) return undefined;
+    if (held !== undefined) held.requests += 1;
+    else this.#underWay.set(this.#key, { requests: 1, transfers: 0 });
+    return undefined;
+  }
+
+  free(): void {
+    if (this.#limits.requestsAtOnce === undefined) return;
+    const held = this.#underWay.get(this.#key);
+    if (held === undefined) return;
+    held.requests -= 1;
+    if (held.requests <= 0) this.#underWay.delete(this.#key);
   }
 }
 

@@ -121,6 +121,8 @@ export interface Decision {
   /** Of the rule that allows. */
   readonly view?: string | undefined;
   readonly limits?: RuleLimits | undefined;
+  /** Of `resolve` and `query`: another name might be decided otherwise, so this decision is of one question only. */
+  readonly dependsOnZone?: true;
   /** More, for the log. */
   readonly detail?: string;
 }

@@ -1,12 +1,13 @@
 /**
- * Opens the access list that a configuration names, in a file or in Redis: the one place where the daemon and other programs
+ * Opens the access list that a configuration names, in a file or in Redis, or one that knows nobody: the one place where the daemon and other programs
  * get theirs.
  */
 import type { AccessConfig, RedisAccessConfig } from '../config/access-config.ts';
 import { ConfigError, formatProblem } from '../config/errors.ts';
 import type { Name } from '../dns/name.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { AccessControl } from './access-control.ts';
+import { admissionBy, decideAnonymousBy, decideBy, type AccessControl } from './access-control.ts';
+import { AccessList } from './access-list.ts';
 import type { SharedLedger } from './budgets.ts';
 import { FileAccessStore, type AccessLog } from './file-store.ts';
 import { readCredentials } from './redis/credentials.ts';
@@ -34,9 +35,31 @@ export interface AccessStoreMeans {
   readonly metrics?: Metrics;
 }
 
-/** Throws ConfigError for a file that cannot be used, and never for a Redis that cannot be reached. */
-export function openAccessStore(config: AccessConfig, means: AccessStoreMeans): OpenAccessStore {
+/**
+ * Throws ConfigError for a file that cannot be used, and never for a Redis that cannot be reached.
+ *
+ * @param config undefined: a list that knows nobody, for a daemon without a gate
+ */
+export function openAccessStore(config: AccessConfig | undefined, means: AccessStoreMeans): OpenAccessStore {
+  if (config === undefined) return nobody(means);
   return config.store === 'file' ? openFile(config.file, means) : openRedis(config, means);
+}
+
+function nobody({ nowMs }: AccessStoreMeans): OpenAccessStore {
+  const list = new AccessList();
+  return {
+    access: {
+      admit: (name) => Promise.resolve(admissionBy(list.entryFor(name))),
+      decide: (identity, request) => Promise.resolve(decideBy(list, identity, request, nowMs())),
+      decideAnonymous: (request) =>
+        Promise.resolve(decideAnonymousBy(list.anonymous, list.roles, request, nowMs())),
+    },
+    reload: () => undefined,
+    watch: () => undefined,
+    exactNames: () => [],
+    ready: () => ({ ready: true, waitingFor: [] }),
+    close: () => Promise.resolve(),
+  };
 }
 
 function openFile(file: string, { log, nowMs }: AccessStoreMeans): OpenAccessStore {

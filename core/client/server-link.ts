@@ -50,7 +50,7 @@ export class ServerLink {
   /** Each with what it was proved by. */
   readonly #connections = new Map<DnsConnection, string>();
   readonly #closing = new AbortController();
-  #opening: Promise<DnsConnection> | undefined;
+  #opening: { readonly connection: Promise<DnsConnection>; readonly giveUp: AbortController } | undefined;
   #waiting = 0;
   #lastError: NoAnswerError | undefined;
 
@@ -92,9 +92,23 @@ export class ServerLink {
     return (await this.#connection(true, signal)).askStream(message, signal);
   }
 
+  /**
+   * As if nothing had been tried yet: connections are dropped, and a server that failed may be tried at once. For a machine
+   * that has slept or is in another network now. What is under way fails with the reason `closed`, or `given-up` if it waited
+   * for a connection.
+   */
+  reset(why: string): void {
+    this.#opening?.giveUp.abort();
+    this.#opening = undefined;
+    this.#lastError = undefined;
+    this.#backoff.noteSuccess();
+    for (const connection of [...this.#connections.keys()]) connection.close('closed', why);
+  }
+
   /** Closes every connection; what is under way fails. */
   close(): void {
     this.#closing.abort();
+    this.#opening?.giveUp.abort();
     for (const connection of [...this.#connections.keys()]) connection.close();
   }
 
@@ -130,7 +144,7 @@ export class ServerLink {
 
   /** Opens one at a time; all who need one wait for the same. */
   #open(): Promise<DnsConnection> {
-    if (this.#opening !== undefined) return this.#opening;
+    if (this.#opening !== undefined) return this.#opening.connection;
     if (this.#closing.signal.aborted) return Promise.reject(this.#failure('closed'));
     const waitMs = this.#backoff.nextMs - this.#options.nowMs();
     if (waitMs > 0 && this.#lastError !== undefined) {
@@ -138,22 +152,28 @@ export class ServerLink {
       const next = `next try in ${String(Math.ceil(waitMs / 1000))} s`;
       return Promise.reject(this.#failure(reason, detail === '' ? next : `${detail}; ${next}`));
     }
-    const opening = this.#openNow().finally(() => (this.#opening = undefined));
-    this.#opening = opening;
-    return opening;
+    const giveUp = new AbortController();
+    const connection = this.#openNow(giveUp.signal).finally(() => {
+      // After a reset there may be another one.
+      if (this.#opening?.giveUp === giveUp) this.#opening = undefined;
+    });
+    this.#opening = { connection, giveUp };
+    return connection;
   }
 
-  async #openNow(): Promise<DnsConnection> {
+  async #openNow(signal: AbortSignal): Promise<DnsConnection> {
     const { resolver, limits } = this.#options;
-    const opened = await openServer(this.#options, resolver, limits['connect-time'], this.#closing.signal);
+    const opening = openServer(this.#options, resolver, limits['connect-time'], signal);
+    // A lookup cannot be given up; nobody waits for its end.
+    const opened = await untilAborted(opening, signal);
+    if (opened === undefined || signal.aborted) {
+      opening.then(({ socket }) => socket?.destroy()).catch(() => undefined);
+      throw this.#failure(this.#closing.signal.aborted ? 'closed' : 'given-up');
+    }
     if (opened.socket === undefined) {
       const error = this.#failure(opened.reason, opened.detail);
       this.#noteFailure(error);
       throw error;
-    }
-    if (this.#closing.signal.aborted) {
-      opened.socket.destroy();
-      throw this.#failure('closed');
     }
     return this.#keep(opened);
   }
@@ -222,6 +242,16 @@ export class ServerLink {
   #failure(reason: NoAnswerReason, detail = ''): NoAnswerError {
     return new NoAnswerError(this.#who, reason, detail);
   }
+}
+
+/** Undefined if the signal comes first. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      resolve(undefined);
+    });
+    promise.then(resolve, reject);
+  });
 }
 
 /** RFC 7766 section 6.2.2: a transfer keeps others waiting, and they it. */

@@ -7,8 +7,8 @@ import { dirname, resolve } from 'node:path';
 import type { Name } from '../dns/name.ts';
 import { accessSchema, finishAccess, type AccessConfig } from './access-config.ts';
 import { YamlDocument } from './document.ts';
-import type { Endpoint } from './endpoint.ts';
-import type { ConfigPath, ConfigProblem } from './errors.ts';
+import { formatEndpoint, isLoopback, type Endpoint } from './endpoint.ts';
+import { formatPath, type ConfigPath, type ConfigProblem } from './errors.ts';
 import {
   everyAbility,
   extensionTypeKey,
@@ -17,7 +17,16 @@ import {
   type TlsAbilities,
 } from './listener.ts';
 import { finishResolver, resolverSchema, type ResolverConfig } from './resolver-config.ts';
-import { choice, domainName, endpoint, filePath, textBlock, z, type ConfigSchema } from './schema.ts';
+import {
+  choice,
+  domainName,
+  endpoint,
+  filePath,
+  textBlock,
+  wholeNumber,
+  z,
+  type ConfigSchema,
+} from './schema.ts';
 import { checkVersion } from './version.ts';
 import { suggest } from './words.ts';
 
@@ -36,13 +45,16 @@ export interface DancedConfig {
     /** Number of the TLS extension dane_clientid. */
     readonly extensionType: number;
   };
-  readonly access: AccessConfig;
+  /** Undefined where no plugin needs one: then nobody may do anything. */
+  readonly access?: AccessConfig | undefined;
   readonly observe: {
     /** Where metrics and health are served; nowhere if missing. */
     readonly listen?: Endpoint | undefined;
     readonly level: LogLevel;
     readonly format: 'json' | 'text';
   };
+  /** Processes that serve; 1: the one that was started, and no other. */
+  readonly workers: number;
   /** At least one. */
   readonly plugins: readonly PluginUse[];
 }
@@ -64,8 +76,19 @@ export interface LoadedConfig {
   readonly document: YamlDocument;
 }
 
-/** The known plugins: the word after `use:` and the schema of the keys beside it. */
-export type PluginSchemas = ReadonlyMap<string, { readonly schema: ConfigSchema<unknown> }>;
+/** The known plugins, by the word after `use:`: as much of one as checking a file takes. */
+export type PluginSchemas = ReadonlyMap<
+  string,
+  {
+    /** Of the keys beside `use`. */
+    readonly schema: ConfigSchema<unknown>;
+    /** Whether there must be an access list; true if not said. */
+    readonly needsAccess?: boolean | undefined;
+    endpoints?(config: unknown): {
+      readonly listens: readonly { readonly at: Endpoint; readonly path: ConfigPath }[];
+    };
+  }
+>;
 
 const identitySchema = z
   .strictObject({
@@ -106,6 +129,11 @@ const observeSchema = z
   })
   .meta({ description: 'Logs, metrics, health.', example: '{ listen: "127.0.0.1:9153" }' });
 
+const workersSchema = wholeNumber({ min: 1, max: 64, example: 2 }).default(1).meta({
+  description:
+    'Processes that serve on the same ports, for as many processor cores; see [Several processes](commands.md#several-processes). `1`: one process does everything. What `limits` bound (connections, handshakes, requests under way, memory) is bounded in each of them, and so are caches of DNS answers and proofs; rates of rules, and failures of addresses and names, are counted for all together.',
+});
+
 const pluginsSchema = z
   .array(
     z
@@ -128,8 +156,9 @@ export const configSchema = z.strictObject({
   identity: identitySchema,
   resolver: resolverSchema,
   dane: daneSchema.prefault({}),
-  access: accessSchema,
+  access: accessSchema.optional(),
   observe: observeSchema.prefault({}),
+  workers: workersSchema,
   plugins: pluginsSchema,
 });
 
@@ -156,19 +185,20 @@ export function checkConfig(
   const checked = document.checkPart(configSchema, document.value, []);
   const uses = checkPlugins(document, plugins, can);
   const resolution = checkResolver(document);
-  const list = checkAccess(document);
+  const list = checkAccess(document, plugins);
   const problems = [
     ...version,
     ...(checked.ok ? [] : checked.problems),
     ...(resolution?.problems ?? []),
     ...(list?.problems ?? []),
     ...checkExtensionType(document, can),
+    ...(resolution ? asksItself(document, resolution.config, uses.plugins, plugins) : []),
     ...uses.problems,
   ];
-  if (!checked.ok || !resolution || !list?.config || problems.length > 0 || document.problems.length > 0)
+  if (!checked.ok || !resolution || list === undefined || problems.length > 0 || document.problems.length > 0)
     throw document.error(problems);
 
-  const { identity, dane, observe } = checked.value;
+  const { identity, dane, observe, workers } = checked.value;
   const folder = dirname(resolve(document.file));
   const config: DancedConfig = {
     version: 1,
@@ -178,8 +208,9 @@ export function checkConfig(
       ...(dane.roots !== undefined && { roots: resolve(folder, dane.roots) }),
       extensionType: dane['extension-type'],
     },
-    access: list.config,
+    ...(list.config && { access: list.config }),
     observe,
+    workers,
     plugins: uses.plugins,
   };
   return { config, document };
@@ -205,12 +236,55 @@ function checkResolver(document: YamlDocument): ReturnType<typeof finishResolver
   return checked.ok ? finishResolver(document, checked.value) : undefined;
 }
 
-/** The same for the access list. */
-function checkAccess(document: YamlDocument): ReturnType<typeof finishAccess> | undefined {
+/** A resolver at an address where a plugin listens would be danced itself, which waits for the answer that it is to give. */
+function asksItself(
+  document: YamlDocument,
+  { servers }: ResolverConfig,
+  uses: readonly PluginUse[],
+  known: PluginSchemas,
+): ConfigProblem[] {
+  const listens = uses.flatMap(({ use, path, config }) =>
+    (known.get(use)?.endpoints?.(config).listens ?? []).map((listen) => ({
+      at: listen.at,
+      path: [...path, ...listen.path],
+    })),
+  );
+  return servers.flatMap((server, index) => {
+    const own = listens.find(({ at }) => reaches(server, at));
+    if (own === undefined) return [];
+    const wrong = `is ${formatEndpoint(server)}, where danced itself listens (${formatPath(own.path)}): it would ask itself and wait for ever`;
+    const right =
+      'write another resolver, as that of the network or the one of your provider; it need not be trusted, since answers are validated';
+    return [document.problem(['resolver', 'servers', index], wrong, right)];
+  });
+}
+
+/** Whether who asks at `server` reaches who listens at `at`. */
+function reaches(server: Endpoint, at: Endpoint): boolean {
+  if (server.port !== at.port) return false;
+  const isEverywhere = at.address === '0.0.0.0' || at.address === '::';
+  return at.address === server.address || (isEverywhere && isLoopback(server.address));
+}
+
+/** The same for the access list, which may be missing where no plugin serves by it. */
+function checkAccess(
+  document: YamlDocument,
+  known: PluginSchemas,
+): ReturnType<typeof finishAccess> | undefined {
   const part = isRecord(document.value) ? document.value['access'] : undefined;
+  if (part === undefined) {
+    const uses = entriesOf(document.value).map(({ use }) => use);
+    const needing = uses.find((use) => typeof use !== 'string' || known.get(use)?.needsAccess !== false);
+    if (uses.length > 0 && needing === undefined) return { config: undefined, problems: [] };
+    const who =
+      typeof needing === 'string' && known.has(needing) ? `, and ${needing} serves whom it names` : '';
+    return { config: undefined, problems: [document.problem(['access'], `missing${who}`, accessExample)] };
+  }
   const checked = document.checkPart(accessSchema, part, ['access']);
   return checked.ok ? finishAccess(document, checked.value) : undefined;
 }
+
+const accessExample = 'for example: access: { store: file, file: access.yaml }';
 
 /** Checks every plugin's part with its own schema, also when other parts of the file are wrong. */
 function checkPlugins(

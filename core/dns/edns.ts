@@ -33,10 +33,7 @@ const dnssecOkBit = 0x8000;
 
 /** The whole OPT record: root owner, type, and the fields in the places of class and TTL. Throws DnsFormatError. */
 export function encodeOpt(edns: Edns): Buffer {
-  const options = edns.options.map(({ code, data }) =>
-    Buffer.concat([uint16(code), uint16(data.length), data]),
-  );
-  const rdlength = options.reduce((sum, option) => sum + option.length, 0);
+  const options = encodeOptions(edns.options);
   const flags = edns.dnssecOk ? dnssecOkBit : 0;
   return Buffer.concat([
     uint8(0),
@@ -45,9 +42,14 @@ export function encodeOpt(edns: Edns): Buffer {
     uint8(edns.extendedRcode),
     uint8(edns.version),
     uint16(flags),
-    uint16(rdlength),
-    ...options,
+    uint16(options.length),
+    options,
   ]);
+}
+
+/** Options as they stand in the RDATA (RFC 6891 section 6.1.2). Throws DnsFormatError. */
+export function encodeOptions(options: readonly EdnsOption[]): Buffer {
+  return Buffer.concat(options.flatMap(({ code, data }) => [uint16(code), uint16(data.length), data]));
 }
 
 /** The meaning of an OPT record's class, TTL and RDATA. Throws DnsFormatError. */

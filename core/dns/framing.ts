@@ -35,31 +35,44 @@ export class FrameReader {
    * Throws DnsFormatError for a length that no message has; the stream is lost then, and every later call throws.
    */
   push(chunk: Buffer): Buffer[] {
-    if (this.#failure !== undefined) throw this.#failure;
     const messages: Buffer[] = [];
+    this.each(chunk, (octets, start, end) => {
+      messages.push(octets.subarray(start, end));
+    });
+    return messages;
+  }
+
+  /**
+   * The same, for who needs no view: `take` gets the octets, and from where to where in them the message is. Those before a
+   * bad length are taken before it throws.
+   */
+  each(chunk: Buffer, take: (octets: Buffer, start: number, end: number) => void): void {
+    if (this.#failure !== undefined) throw this.#failure;
     let at = 0;
     while (at < chunk.length) {
       if (this.#partial !== undefined) {
         at += this.#fill(this.#partial, chunk, at);
-        if (this.#filled === this.#length) messages.push(this.#take());
+        if (this.#filled < this.#length) continue;
+        const message = this.#take();
+        take(message, 0, message.length);
         continue;
       }
       if (this.#firstLengthOctet < 0) {
-        this.#firstLengthOctet = chunk.readUInt8(at);
+        this.#firstLengthOctet = chunk[at] ?? 0;
         at += 1;
         continue;
       }
-      this.#length = this.#checkLength((this.#firstLengthOctet << 8) | chunk.readUInt8(at));
+      this.#length = this.#checkLength((this.#firstLengthOctet << 8) | (chunk[at] ?? 0));
       this.#firstLengthOctet = -1;
       at += 1;
-      if (at + this.#length <= chunk.length) {
-        messages.push(chunk.subarray(at, at + this.#length));
-        at += this.#length;
+      const end = at + this.#length;
+      if (end <= chunk.length) {
+        take(chunk, at, end);
+        at = end;
       } else {
         this.#partial = Buffer.alloc(Math.min(this.#length, firstAllocationOctets));
       }
     }
-    return messages;
   }
 
   #checkLength(length: number): number {

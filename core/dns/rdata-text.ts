@@ -46,6 +46,13 @@ export class TextFields {
     return value;
   }
 
+  /** A time in seconds, units allowed. */
+  seconds(what: string): number {
+    const seconds = parseSeconds(this.word(what));
+    if (seconds === undefined) throw new DnsFormatError(`${what} is not a number of seconds below 2^32`);
+    return seconds;
+  }
+
   name(what: string): Name {
     return parseNameText(this.word(what), this.#origin);
   }
@@ -112,6 +119,25 @@ export class TextFields {
     if (!this.isAtEnd) throw new DnsFormatError('words after the end of the record');
   }
 }
+
+/**
+ * A time as zone files have it: seconds, or numbers with the units s, m, h, d and w, as `1h30m`. Undefined for what is none, or
+ * does not fit into 32 bits.
+ */
+export function parseSeconds(text: string): number | undefined {
+  let seconds = 0;
+  if (/^[0-9]{1,10}$/.test(text)) {
+    seconds = Number(text);
+  } else {
+    if (!/^(?:[0-9]{1,10}[smhdw])+$/i.test(text)) return undefined;
+    for (const [, number = '', unit = ''] of text.matchAll(/([0-9]+)([a-z])/gi)) {
+      seconds += Number(number) * (secondsOf[unit.toLowerCase()] ?? NaN);
+    }
+  }
+  return seconds <= max32 ? seconds : undefined;
+}
+
+const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
 /** A name as a zone file has it: `@` is the origin, and what does not end with a dot is completed with it. */
 export function parseNameText(text: string, origin: Name): Name {
@@ -199,10 +225,10 @@ function parseSoa(fields: TextFields): Buffer {
     mname: fields.name('the primary'),
     rname: fields.name('the mailbox'),
     serial: fields.number('the serial', max32),
-    refresh: fields.number('refresh', max32),
-    retry: fields.number('retry', max32),
-    expire: fields.number('expire', max32),
-    minimum: fields.number('minimum', max32),
+    refresh: fields.seconds('refresh'),
+    retry: fields.seconds('retry'),
+    expire: fields.seconds('expire'),
+    minimum: fields.seconds('minimum'),
   });
 }
 

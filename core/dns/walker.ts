@@ -90,6 +90,17 @@ export class MessageWalker {
     };
   }
 
+  /** Where the next question or record begins. */
+  get offset(): number {
+    return this.#at;
+  }
+
+  /** Passes over the next question. Throws DnsFormatError. */
+  skipQuestion(): void {
+    if (this.#questionsRead >= this.questionCount) throw new RangeError('all questions were read');
+    this.#skipQuestion();
+  }
+
   /**
    * Moves to the next record of whatever section; questions not read are passed over. False after the last one, when
    * the whole message has been found well-formed. Throws DnsFormatError.

@@ -21,9 +21,8 @@ export interface ZoneEntry {
   readonly tokens: readonly ZoneToken[];
 }
 
-/** Entries that have words; throws DnsFormatError whose message names the line. */
-export function zoneEntries(text: string): ZoneEntry[] {
-  const entries: ZoneEntry[] = [];
+/** Entries that have words, as they are read; throws DnsFormatError whose message names the line. */
+export function* zoneEntries(text: string): Generator<ZoneEntry> {
   let tokens: ZoneToken[] = [];
   let line = 1;
   let startLine = 1;
@@ -36,7 +35,7 @@ export function zoneEntries(text: string): ZoneEntry[] {
       line += 1;
       at += 1;
       if (depth > 0) continue;
-      if (tokens.length > 0) entries.push({ line: startLine, isIndented, tokens });
+      if (tokens.length > 0) yield { line: startLine, isIndented, tokens };
       tokens = [];
       startLine = line;
       isLineStart = true;
@@ -61,8 +60,7 @@ export function zoneEntries(text: string): ZoneEntry[] {
     }
   }
   if (depth > 0) throw lineError(startLine, 'a parenthesis without its other half');
-  if (tokens.length > 0) entries.push({ line: startLine, isIndented, tokens });
-  return entries;
+  if (tokens.length > 0) yield { line: startLine, isIndented, tokens };
 }
 
 /** An error that says in which line. */

@@ -17,10 +17,15 @@ import type { Metrics } from './metrics.ts';
 export interface AdminOptions {
   /** Port 0 lets the system choose. */
   readonly listen: { readonly address?: string; readonly port: number };
-  readonly metrics: Metrics;
-  readonly ready: () => { readonly ready: boolean; readonly waitingFor: readonly string[] };
+  readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
+  readonly ready: () => Readiness | Promise<Readiness>;
   /** What `/access/decisions` shows; without it there is no such path. */
   readonly decisions?: Feed;
+}
+
+interface Readiness {
+  readonly ready: boolean;
+  readonly waitingFor: readonly string[];
 }
 
 export interface AdminServer {
@@ -138,8 +143,8 @@ class Admin {
 /** Where the feed is. */
 const decisionsPath = '/access/decisions';
 
-function readiness(options: AdminOptions): Reply {
-  const { ready, waitingFor } = options.ready();
+async function readiness(options: AdminOptions): Promise<Reply> {
+  const { ready, waitingFor } = await options.ready();
   if (ready) return { status: 200, body: 'ready\n' };
   return { status: 503, body: waitingFor.map((what) => `waiting for ${what}\n`).join('') || 'not ready\n' };
 }

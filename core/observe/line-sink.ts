@@ -6,6 +6,8 @@
  *
  * A write costs far more than a line: the first line after a pause goes out at once, and those of the next moments together.
  *
+ * Where several processes write to one pipe, each write has whole lines of at most `atomicOctets`, which the system keeps in one piece.
+ *
  * Limitations: a process that is killed before it can call `flush` (SIGKILL, a crash of Node itself) loses the lines of
  * the last `gatherMs`, but for those before a call of `hurry`.
  */
@@ -22,11 +24,15 @@ const retryMs = 100;
 /** Tries of `flush` at such a descriptor: it is called when the process ends, and must end itself. */
 const flushTries = 10;
 
+/** PIPE_BUF of Linux: a write of no more is never mixed with those of others (pipe(7)). A longer line can be. */
+const atomicOctets = 4096;
+
 const nothing: Buffer = Buffer.alloc(0);
 
 export class LineSink {
   readonly #fd: number;
   readonly #say: (lost: number) => string;
+  readonly #isShared: boolean;
   #waiting = '';
   /** What the descriptor was not ready for; it is tried again soon. */
   #refused = nothing;
@@ -38,10 +44,14 @@ export class LineSink {
   #gathering: NodeJS.Timeout | undefined;
   #lost = 0;
 
-  /** @param say the line that tells how many lines were lost */
-  constructor(fd: number, say: (lost: number) => string) {
+  /**
+   * @param say the line that tells how many lines were lost
+   * @param isShared whether other processes write there too
+   */
+  constructor(fd: number, say: (lost: number) => string, isShared = false) {
     this.#fd = fd;
     this.#say = say;
+    this.#isShared = isShared;
   }
 
   /** Takes one line, with its line break. */
@@ -70,7 +80,7 @@ export class LineSink {
     this.#refused = nothing;
     for (let tries = 0; octets.length > 0 && tries < flushTries;) {
       try {
-        octets = octets.subarray(writeSync(this.#fd, octets));
+        octets = octets.subarray(writeSync(this.#fd, this.#piece(octets)));
       } catch (error) {
         if (!isNotReady(error)) return;
         tries++;
@@ -93,7 +103,7 @@ export class LineSink {
     this.#gathering = undefined;
     this.#busy = octets.length > 0;
     if (!this.#busy) return;
-    write(this.#fd, octets, (error, written) => {
+    write(this.#fd, this.#piece(octets), (error, written) => {
       if (!error) {
         if (written < octets.length) this.#writeNext(octets.subarray(written));
         else this.#gather();
@@ -111,6 +121,13 @@ export class LineSink {
         this.#busy = false;
       }
     });
+  }
+
+  /** As much as one write may have: whole lines, if it is to be kept apart from those of other processes. */
+  #piece(octets: Buffer): Buffer {
+    if (!this.#isShared || octets.length <= atomicOctets) return octets;
+    const end = octets.lastIndexOf(0x0a, atomicOctets - 1);
+    return octets.subarray(0, (end < 0 ? octets.indexOf(0x0a) : end) + 1);
   }
 
   /** After a write: what waits is written together with what comes soon, or now if that is too long. */

@@ -43,11 +43,13 @@ export interface LogOptions {
   readonly destination?: 'stdout' | 'stderr' | number | LogStream;
   /** Text if absent and the destination is a terminal, else JSON. */
   readonly format?: LogFormat;
+  /** Whether other processes write to the descriptor too; then lines are kept whole. */
+  readonly isShared?: boolean;
 }
 
 /** Makes the log of a process. `flush` writes out what is buffered, before the process ends. */
 export function createLog(options: LogOptions): Log & { flush(): void } {
-  const { stream, format, hurry, flush } = openDestination(options.destination ?? 'stderr', options.format);
+  const { stream, format, hurry, flush } = openDestination(options);
   const writeLine = (format === 'json' ? jsonWriter : textWriter)(stream);
   const write: WriteLine = (level, event, fields) => {
     writeLine(level, event, fields);
@@ -158,22 +160,21 @@ process.on('exit', () => {
   for (const sink of sinks) sink.flush();
 });
 
-function openDestination(
-  to: 'stdout' | 'stderr' | number | LogStream,
-  format: LogFormat | undefined,
-): Destination {
+function openDestination(options: LogOptions): Destination {
+  const { destination: to = 'stderr', format, isShared = false } = options;
   if (typeof to === 'object') {
     const nothing = (): void => undefined;
     return { stream: to, format: format ?? 'json', hurry: nothing, flush: nothing };
   }
   const fd = to === 'stdout' ? 1 : to === 'stderr' ? 2 : to;
   const chosen = format ?? (isatty(fd) ? 'text' : 'json');
-  const sink: LineSink = new LineSink(fd, (lost) => {
+  const say = (lost: number): string => {
     let line = '';
     const write = (chosen === 'json' ? jsonWriter : textWriter)({ write: (text) => (line = text) });
     write('warn', 'log lines lost', { lines: lost, advice: 'the disk was full, or nobody read the log' });
     return line;
-  });
+  };
+  const sink = new LineSink(fd, say, isShared);
   sinks.add(sink);
   return {
     stream: sink,

@@ -16,6 +16,7 @@ import {
   Histogram as PromHistogram,
   Registry,
 } from '@prometheus-io/client';
+import { maxSeriesPerMetric, type MetricKind, type MetricsSnapshot } from './snapshot.ts';
 
 /** A value for each label of the metric. */
 export type Labels = Readonly<Record<string, string>>;
@@ -23,6 +24,8 @@ export type Labels = Readonly<Record<string, string>>;
 /** Goes up only. */
 export interface Counter {
   add(labels?: Labels, n?: number): void;
+  /** One series, for who counts so often that to find it anew each time would be seen: add to `value`. */
+  series(labels: Labels): { value: number };
 }
 
 /** Goes up and down. */
@@ -38,11 +41,7 @@ export interface Histogram {
   observe(labels: Labels, value: number): void;
 }
 
-/**
- * Series of one metric. A label that follows what strangers send (a zone they ask for) would otherwise take memory for
- * each new value; combinations beyond the bound are counted together under the value "other".
- */
-export const maxSeriesPerMetric = 1000;
+export { maxSeriesPerMetric };
 
 const prefix = 'danced_';
 
@@ -59,6 +58,20 @@ export class Metrics {
   /** Everything counted so far, as Prometheus reads it. */
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** Everything counted so far as plain values, for sumSnapshots and renderSnapshot. What is no finite number is left out. */
+  async snapshot(): Promise<MetricsSnapshot> {
+    const metrics = await this.#registry.getMetricsAsJSON();
+    return metrics.map(({ name, help, type, values }) => ({
+      name,
+      help,
+      // Only the three kinds below are made.
+      kind: type as MetricKind,
+      series: values.flatMap(({ labels, value, metricName = name }: LibraryValue) =>
+        Number.isFinite(value) ? [{ name: metricName, labels: textsOf(labels), value }] : [],
+      ),
+    }));
   }
 
   /** A counter; Prometheus wants its name to end in `_total`. Throws TypeError if the name is taken by another kind. */
@@ -79,6 +92,7 @@ export class Metrics {
           if (!(n >= 0)) throw new RangeError(`counter ${name}: ${String(n)} cannot be added`);
           series.of(labels).value += n;
         },
+        series: (labels) => series.of(labels),
       };
     });
   }
@@ -142,6 +156,29 @@ export class Metrics {
     // The shape says which of the three kinds it is.
     return known.metric as T;
   }
+}
+
+/** The text of a snapshot, as `Metrics.text` gives it of what was counted here. */
+export function renderSnapshot(snapshot: MetricsSnapshot): Promise<string> {
+  const metrics = snapshot.map(({ name, help, kind, series }) => ({
+    name,
+    help,
+    type: kind,
+    aggregator: 'sum',
+    values: series.map((one) => ({ metricName: one.name, labels: one.labels, value: one.value })),
+  }));
+  return Registry.aggregate([metrics]).metrics();
+}
+
+/** As the library gives it; the name is there where it is not that of the metric. */
+interface LibraryValue {
+  readonly labels: Readonly<Record<string, string | number | undefined>>;
+  readonly value: number;
+  readonly metricName?: string;
+}
+
+function textsOf(labels: LibraryValue['labels']): Labels {
+  return Object.fromEntries(Object.entries(labels).map(([label, value]) => [label, String(value ?? '')]));
 }
 
 interface Series {

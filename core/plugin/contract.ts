@@ -7,19 +7,24 @@
  *     setup(host, config) → start() → ready()? … reload(config)? … → stop(deadlineMs)
  *
  * A gate's handler gets one framed request and the connection's identity, if it has one, and gives back data: one message,
- * or a stream of messages. It never touches the socket, so it cannot leak, block or outrun it.
- *
- * Limitations: agents (the TLS client end) have no dialer in the host yet.
+ * or a stream of messages. It never touches the socket, so it cannot leak, block or outrun it. An agent's end is the other
+ * way round: it gives messages to a link, which sends them to a proved server under our identity, and gets the answers.
  */
-import type { Grant } from '../acl/grants.ts';
-import type { AccessRequest } from '../acl/model.ts';
+import type { Charger, Grant } from '../acl/grants.ts';
+import type { AccessRequest, Allowance, Decision } from '../acl/model.ts';
+import type { ClientLimits } from '../client/limits.ts';
+import type { ServerLink } from '../client/server-link.ts';
+import type { ServerPolicy } from '../client/server-policy.ts';
 import type { ClaimSource } from '../dane/claims.ts';
 import type { ClientIdentity } from '../dane/identity.ts';
 import type { Endpoint } from '../config/endpoint.ts';
 import type { ConfigSchema } from '../config/schema.ts';
+import type { PlainHandler } from '../do53/handler.ts';
+import type { Do53Limits } from '../do53/limits.ts';
 import type { Name } from '../dns/name.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { Resolver } from '../resolver/resolver.ts';
 import type { ConnectionLimits } from '../server/limits.ts';
 import type { Dialect } from '../tls/client-id.ts';
 
@@ -29,6 +34,8 @@ export interface Plugin<C> {
   readonly name: string;
   /** Checks the plugin's part of the configuration and gives the typed form of it. */
   readonly schema: ConfigSchema<C>;
+  /** Whether it serves by the access list, which must be there then; true if not said. */
+  readonly needsAccess?: boolean;
   /** Where an instance will listen and whom it will ask, so that `danced check` can try them beforehand. */
   endpoints(config: C): PluginEndpoints;
   /** Makes an instance; must not open anything yet. */
@@ -70,7 +77,25 @@ export interface PluginHost {
    * the listener is `anonymous`.
    */
   listen(options: GateOptions, handler: RequestHandler): Gate;
+  /**
+   * The way to one server, which is proved before anything is sent, and sees our certificate and name when it asks. Connects
+   * to nobody yet. Throws RangeError for a policy that proves nothing.
+   */
+  connect(options: LinkOptions): ServerLink;
+  /**
+   * Listeners of plain DNS, by UDP and TCP, for programs on the same machine; where our starter (systemd) has opened sockets
+   * for such an address, on those.
+   */
+  listenPlain(options: PlainOptions, handler: PlainHandler): PlainListener;
+  /** The same for requests that are answered by one message each, the quick way. */
+  answer(options: GateOptions, begin: (connection: AnswerConnection) => AnswerHandler): Gate;
   readonly access: PluginAccess;
+  /** Buckets that the plugin may name as it likes; gates and processes that share a ledger share them. */
+  readonly allowances: Allowances;
+  /** The resolver of the configuration: for addresses of names, among others. */
+  readonly resolver: Resolver;
+  /** The absolute path of a file that the configuration names. */
+  absolutePath(file: string): string;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Milliseconds since the epoch. */
@@ -84,12 +109,55 @@ export interface PluginAccess {
    * Release the grant when the request is done, however it ends.
    */
   ask(from: Pick<GateRequest, 'client' | 'connection'>, request: AccessRequest): Promise<Grant>;
+  /**
+   * The decision alone, which is charged to nobody: for who asks once for many requests. It counts for a moment only, since
+   * the list may change. Charge each request to `charger`.
+   */
+  decide(from: Pick<GateRequest, 'client' | 'connection'>, request: AccessRequest): Promise<Decision>;
+  /** Charges requests to the limits of the rule that allows them; undefined where it has none. */
+  charger(client: ClientIdentity | undefined, decision: Decision): Charger | undefined;
+}
+
+/** How often something may happen, in all. */
+export interface Allowances {
+  /** Spends one of the bucket if there is one; says whether. */
+  take(key: string, allowance: Allowance): boolean;
+}
+
+/** Whom a link leads to. */
+export interface LinkOptions {
+  readonly endpoint: Endpoint;
+  /** Who it must be, and by what it proves that. */
+  readonly policy: ServerPolicy;
+  /** What is spoken over TLS (RFC 7301); the server must take it. */
+  readonly alpn: string;
+  readonly limits: ClientLimits;
+}
+
+export interface PlainOptions {
+  /** Not those for all addresses of a machine; they are refused when it opens. */
+  readonly addresses: readonly Endpoint[];
+  readonly limits: Do53Limits;
+}
+
+/** The plain DNS end of an agent, as a plugin holds it. */
+export interface PlainListener {
+  /** Resolves when every address listens; rejects with the first that cannot. */
+  open(): Promise<readonly Endpoint[]>;
+  setLimits(limits: Do53Limits): void;
+  /** Takes no new request, lets replies under way leave, then closes; at most `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>;
 }
 
 export interface GateOptions {
   readonly addresses: readonly Endpoint[];
   readonly limits: ConnectionLimits;
   readonly tls: ListenerTls;
+  /**
+   * Whether log and events say who a served client is: `hidden` leaves out names, addresses and keys of connections that were
+   * served. What was refused is told in full: nobody of the community is among it, or somebody who needs help.
+   */
+  readonly whoIsServed?: 'told' | 'hidden';
 }
 
 /**
@@ -120,6 +188,41 @@ export interface Gate {
   setTls(tls: ListenerTls): void;
   /** Stops listening, lets replies under way finish, then closes; at most `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
+}
+
+/** A connection that has arrived, and whose requests are answered by one message each. */
+export interface AnswerConnection {
+  /** For logs: number of the connection in this process, and the peer's address. */
+  readonly id: number;
+  readonly remote: string;
+  /** Who the client is, by the newest proof; undefined for an anonymous one. Ask it for each decision. */
+  readonly client: () => ClientIdentity | undefined;
+  /** Both ends of the connection. */
+  readonly ends: () => { readonly remote: Endpoint; readonly local: Endpoint };
+  /** Milliseconds of idle time that the gate grants (RFC 7828). */
+  readonly idleTimeMs: number;
+  /** Whether a reply would still be sent. */
+  readonly isOpen: boolean;
+  /**
+   * Ends one request by a reply of so many octets: gives where in `room` it is to be written, now and at once. It is sent with
+   * all others of this turn of the event loop.
+   */
+  reply(octets: number): number;
+  /** Where replies are written; look at it after each `reply`. */
+  readonly room: Buffer;
+  /** Ends one request without a reply. */
+  noReply(): void;
+}
+
+/** Answers the requests of one connection: each by `reply` or `noReply` of the connection, once, now or later. */
+export interface AnswerHandler {
+  /**
+   * A request stands in `octets` from `start` to `end`, at least a whole header, otherwise unchecked. The octets are lent for
+   * as long as this call lasts. Must not throw for anything that a client can send.
+   */
+  request(octets: Buffer, start: number, end: number): void;
+  /** The connection is gone. */
+  end(): void;
 }
 
 /** One DNS message of a client. */

@@ -34,6 +34,8 @@ export interface ConnectionEnvironment extends Pick<ArrivalMeans, 'context' | 't
   readonly log: Log;
   /** Told of each connection that has arrived or was refused. */
   readonly feed?: Teller | undefined;
+  /** Whether nothing is said of who a served client is. */
+  readonly hidesClients: boolean;
 }
 
 const becomesAnonymous = 'client is anonymous';
@@ -134,6 +136,10 @@ export class Connection {
     if (feed?.isWatched !== true) return;
     const about = { event: 'connection', connection: this.#id, remote: this.#remote };
     if (arrival.outcome === 'identified') {
+      if (this.#environment.hidesClients) {
+        feed.say({ event: 'connection', connection: this.#id, allowed: true, reason: 'identified' });
+        return;
+      }
       const { identity, source, peer } = arrival.identified;
       const who = { client: identity.name, claim: source, key: keyOf(peer), proof: identity.proof };
       feed.say({ ...about, ...who, allowed: true, reason: 'identified' });
@@ -232,8 +238,7 @@ export class Connection {
     await served.quiet();
     this.#environment.log[level]('connection', {
       connection: this.#id,
-      remote: this.#remote,
-      ...who(),
+      ...(this.#environment.hidesClients ? {} : { remote: this.#remote, ...who() }),
       requests: served.requests,
       octetsIn: served.octetsIn,
       octetsOut: served.octetsOut,
@@ -267,7 +272,8 @@ export class Connection {
   }
 
   #logDefect(error: unknown, client?: string): void {
-    this.#environment.log.error('defect', { connection: this.#id, remote: this.#remote, client, error });
+    const who = this.#environment.hidesClients ? {} : { remote: this.#remote, client };
+    this.#environment.log.error('defect', { connection: this.#id, ...who, error });
   }
 
   #durationMs(): number {

@@ -12,27 +12,26 @@ import { AdmissionBudgets } from './admission-budgets.ts';
 import { AdmissionGuard, isCharged } from './admission.ts';
 import { GateMeters } from './gate-meters.ts';
 import type { ConnectionLimits } from './limits.ts';
+import { listenError } from './listen-error.ts';
 import { ListenerTlsState, type ListenerTlsMeans } from './listener-tls.ts';
 import { addressKey, Places } from './places.ts';
 import { Withdrawals } from './withdrawal.ts';
 
-/** An address that cannot be listened on, in words for the operator. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-  readonly code = 'SERVER_LISTEN';
-  readonly blame = 'config';
-}
+export { ListenError } from './listen-error.ts';
 
 export interface GateServerOptions
   extends Pick<ConnectionEnvironment, 'proof' | 'service' | 'log' | 'feed'>, ListenerTlsMeans {
   readonly addresses: readonly Endpoint[];
   readonly limits: ConnectionLimits;
   readonly tls: ListenerTls;
+  readonly whoIsServed?: 'told' | 'hidden';
   readonly metrics: Metrics;
   /** Label of the metrics. */
   readonly label: string;
   /** Those of all listeners; its own if there are none. */
   readonly budgets?: AdmissionBudgets | undefined;
+  /** Whether other processes of ours listen on the same ports (SO_REUSEPORT). */
+  readonly sharesPorts?: boolean | undefined;
 }
 
 /**
@@ -93,6 +92,7 @@ export class GateServer implements Gate {
       warnings: new Budgets({ kind: 'warnings', nowMs: proof.nowMs }),
       log,
       feed: options.feed,
+      hidesClients: options.whoIsServed === 'hidden',
       limits: () => this.#limits,
     };
   }
@@ -158,10 +158,10 @@ export class GateServer implements Gate {
       server.on('error', (error) => {
         // After it listens: accept failed, mostly for want of file descriptors. Those who are connected go on.
         if (listening) this.#options.log.warn('accept failed', { address: formatEndpoint(address), error });
-        const why = describeListenError(error);
-        reject(new ListenError(`cannot listen on ${formatEndpoint(address)}: ${why}`, { cause: error }));
+        reject(listenError(address, error));
       });
-      server.listen({ host: address.address, port: address.port, backlog }, () => {
+      const { sharesPorts: reusePort = false } = this.#options;
+      server.listen({ host: address.address, port: address.port, backlog, reusePort }, () => {
         listening = true;
         const bound = server.address();
         resolve(typeof bound === 'object' && bound ? { address: bound.address, port: bound.port } : address);
@@ -236,13 +236,4 @@ export class GateServer implements Gate {
     socket.on('error', () => undefined);
     socket.resetAndDestroy();
   }
-}
-
-function describeListenError(error: Error): string {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return 'another program listens there already; find it with: ss -ltnp';
-  if (code === 'EACCES')
-    return 'permission denied; ports below 1024 need the capability CAP_NET_BIND_SERVICE';
-  if (code === 'EADDRNOTAVAIL') return 'this machine does not have that address';
-  return error.message;
 }

@@ -11,6 +11,7 @@ import {
   Places,
   Rcode,
   rcodeName,
+  RefusalLines,
   type Gate,
   type GateReply,
   type GateRequest,
@@ -26,7 +27,7 @@ import { xotMetrics, type XotMetrics } from './metrics.ts';
 import { PrimaryPool } from './primary.ts';
 import { PrimaryQueries } from './primary-queries.ts';
 import { answerQuery } from './query.ts';
-import { accessRefusal, notAuthoritative, RefusalLines, tooMany } from './refusals.ts';
+import { accessRefusal, notAuthoritative, tooMany } from './refusals.ts';
 import { relay, type RelayReport } from './relay.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from './reply.ts';
 import { readRequest, type Refusal, type ZoneRequest } from './request.ts';

@@ -17,11 +17,12 @@ import type { GateReply, PluginAccess, RequestHandler } from '../../../core/plug
 import { connectionLimits } from '../../../core/server/limits.ts';
 import { xotGate } from '../../../plugins/xot/gate.ts';
 import { transferLimits } from '../../../plugins/xot/limits.ts';
-import { RefusalLines, refusalLineLimits } from '../../../plugins/xot/refusals.ts';
+import { RefusalLines, refusalLineLimits } from '../../../core/observe/refusal-lines.ts';
 import { accessFrom } from '../../support/access.ts';
 import { DnsServer, type HeardQuery } from '../../support/dns-server.ts';
 import { limitsOf } from '../../support/limits.ts';
 import { memoryLog, type MemoryLog } from '../../support/memory-log.ts';
+import { partialHost } from '../../support/plugin-host.ts';
 import { provedClient } from '../../support/proved-client.ts';
 import { address, answer, edeOf, edns, request, soa, zone } from './messages.ts';
 
@@ -91,7 +92,7 @@ describe('xot/gate, told by the access list', () => {
       close: () => Promise.resolve(),
     };
     plugin = xotGate.setup(
-      {
+      partialHost({
         access,
         log,
         metrics,
@@ -103,7 +104,7 @@ describe('xot/gate, told by the access list', () => {
           handler = handle;
           return gate;
         },
-      },
+      }),
       {
         listen: [],
         primary,

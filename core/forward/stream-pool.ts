@@ -1,0 +1,180 @@
+/**
+ * The connections to one resolver over which queries go, and the queries that wait for room in one. A query whose connection
+ * dies is sent once more, over another one (RFC 7766 section 6.2.4, RFC 7858 section 3.4).
+ *
+ * Some servers close a connection after so many answers, perhaps after each one, whatever else is under way. That is
+ * learned by what they do: connections then get that many queries at first, and soon more again.
+ */
+import type { StreamTransport } from '../resolver/upstream/stream.ts';
+import type { ForwardLimits } from './limits.ts';
+import { StreamConnection, type StreamEnd } from './stream-connection.ts';
+import type { Carrier, Trip } from './trip.ts';
+
+export interface StreamPoolOptions {
+  readonly who: string;
+  readonly transport: StreamTransport;
+  readonly limits: ForwardLimits;
+  /** What each connection begins with. */
+  readonly preamble?: Buffer;
+  /** Connections at a time; as many again may be silent and on their way out. */
+  readonly connections: number;
+  readonly onAnswer: () => void;
+  /** A connection could not be made, or was lost without any answer. */
+  readonly onFailure: (why: string) => void;
+}
+
+const endless = Infinity;
+/** From here on it is as good as endless. */
+const manyQuestions = 0x1_0000;
+
+export class StreamPool implements Carrier {
+  readonly #options: StreamPoolOptions;
+  #connections: StreamConnection[] = [];
+  /** Queries that wait for room; those that were given up have another carrier. */
+  #waiting: Trip[] = [];
+  /** Of the waiting, those that were given up. */
+  #dropped = 0;
+  /** Queries that a connection takes in its life. */
+  #life = endless;
+  #isClosed = false;
+
+  constructor(options: StreamPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Whether nobody waits for anything. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#connections.every(({ isIdle }) => isIdle);
+  }
+
+  /** Whether it has no connection. */
+  get isEmpty(): boolean {
+    return this.#connections.length === 0;
+  }
+
+  send(trip: Trip): void {
+    const connection = this.#withRoom();
+    if (connection !== undefined) {
+      this.#hand(trip, connection);
+      return;
+    }
+    trip.carrier = this;
+    trip.isSent = false;
+    this.#waiting.push(trip);
+  }
+
+  /** It is passed over when its turn comes. */
+  drop(): void {
+    this.#dropped += 1;
+    if (this.#dropped <= this.#waiting.length / 2) return;
+    this.#dropped = 0;
+    this.#waiting = this.#waiting.filter(({ carrier }) => carrier === this);
+  }
+
+  /** Whether the trip is on a connection on which nothing has come since; that one then takes no more. */
+  isSilent({ carrier, isSent, heardBefore }: Trip): boolean {
+    if (!isSent || !(carrier instanceof StreamConnection) || carrier.heard > heardBefore) return false;
+    carrier.isSuspect = true;
+    return true;
+  }
+
+  close(why: string): void {
+    this.#isClosed = true;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const connection of [...this.#connections]) connection.close(why);
+    for (const trip of waiting) if (trip.carrier === this) this.#failLater(trip, why);
+  }
+
+  /** A connection for a query; undefined if it has to wait for one. */
+  #withRoom(): StreamConnection | { readonly failure: string } | undefined {
+    let usable = 0;
+    for (const connection of this.#connections) {
+      if (connection.hasRoom) return connection;
+      if (connection.isUsable) usable += 1;
+    }
+    const { who, connections } = this.#options;
+    if (this.#isClosed) return { failure: `${who} is not asked any more` };
+    if (usable >= connections) return undefined;
+    if (this.#connections.length >= 2 * connections && !this.#closeSuspect()) return undefined;
+    return this.#open();
+  }
+
+  #closeSuspect(): boolean {
+    const suspect = this.#connections.find(({ isSuspect }) => isSuspect);
+    suspect?.close(`${this.#options.who} did not answer in time, and a new connection was made`);
+    return suspect !== undefined;
+  }
+
+  #open(): StreamConnection | { readonly failure: string } {
+    const { who, transport, limits, preamble, onAnswer } = this.#options;
+    const life = this.#life;
+    try {
+      const connection = new StreamConnection({
+        ...{ who, transport, limits, preamble, life, onAnswer },
+        onRoom: () => {
+          if (this.#waiting.length > 0) this.#sendWaiting();
+        },
+        onEnd: (end) => {
+          this.#take(connection, end);
+        },
+      });
+      this.#connections.push(connection);
+      return connection;
+    } catch (error) {
+      // What net and tls throw at once, as for a machine without sockets left.
+      const failure = `${who} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+      return { failure };
+    }
+  }
+
+  #take(connection: StreamConnection, { why, lost, wasOpen, byServer }: StreamEnd): void {
+    const { heard } = connection;
+    this.#connections = this.#connections.filter((each) => each !== connection);
+    if (byServer && lost.length > 0 && heard > 0) {
+      this.#life = heard;
+    } else if (connection.isSpent && heard >= this.#life) {
+      this.#life = heard * 2 >= manyQuestions ? endless : heard * 2;
+    }
+    if (byServer && (!wasOpen || (lost.length > 0 && heard === 0))) this.#options.onFailure(why);
+    for (const trip of lost) {
+      if (this.#isClosed || !wasOpen || trip.isRepeated) {
+        this.#failLater(trip, why);
+      } else {
+        trip.isRepeated = true;
+        this.send(trip);
+      }
+    }
+    this.#sendWaiting();
+  }
+
+  #sendWaiting(): void {
+    const waiting = this.#waiting;
+    let at = 0;
+    for (; at < waiting.length; at++) {
+      const trip = waiting[at];
+      if (trip?.carrier !== this) continue;
+      const connection = this.#withRoom();
+      if (connection === undefined) break;
+      this.#hand(trip, connection);
+    }
+    this.#waiting = waiting.slice(at);
+  }
+
+  #hand(trip: Trip, connection: StreamConnection | { readonly failure: string }): void {
+    if (connection instanceof StreamConnection) connection.send(trip);
+    else this.#failLater(trip, connection.failure);
+  }
+
+  /** Later, because it may be that the caller of `send` is not ready for it yet. */
+  #failLater(trip: Trip, why: string): void {
+    trip.carrier = failing;
+    setImmediate(() => {
+      if (trip.carrier !== failing) return;
+      trip.carrier = undefined;
+      trip.fail(why);
+    });
+  }
+}
+
+const failing: Carrier = { drop: () => undefined };

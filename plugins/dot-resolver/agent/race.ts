@@ -1,0 +1,154 @@
+/**
+ * One query on its way: the best gate is asked, then the next as soon as one fails, or has kept us waiting; the first answer
+ * counts. There is an end to it in any case.
+ */
+import { NoAnswerError } from '../../../core/index.ts';
+import type { GateWay } from './gate-way.ts';
+
+/** Where a query can be sent. */
+export interface Choice {
+  /** The best way that is not among these; undefined if there is none. */
+  next(tried: ReadonlySet<GateWay>): GateWay | undefined;
+  /** Looks for more ways; false if there is nobody whose addresses are not known. Rejects with words. */
+  find(): Promise<boolean>;
+}
+
+export interface RaceOptions {
+  readonly query: Buffer;
+  /** Milliseconds for all of it. */
+  readonly timeMs: number;
+  /** Milliseconds after which the next way is asked as well. */
+  readonly patienceMs: number;
+}
+
+/** Nobody has answered: why, for the operator. */
+export class GatesError extends Error {
+  override readonly name = 'GatesError';
+  readonly code = 'AGENT_NO_GATE';
+  readonly blame = 'upstream';
+  readonly isTimeout: boolean;
+
+  constructor(message: string, isTimeout: boolean) {
+    super(message);
+    this.isTimeout = isTimeout;
+  }
+}
+
+/**
+ * Of a connection that ended for no fault of the gate, or that had died without our noticing: the next one may be good. Once
+ * for each query.
+ */
+const worthAnother: ReadonlySet<string> = new Set(['connection-lost', 'closed', 'given-up', 'no-answer']);
+
+/** Rejects with GatesError. */
+export function race(choice: Choice, options: RaceOptions): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    new Race(choice, options, resolve, reject).begin();
+  });
+}
+
+class Race {
+  readonly #choice: Choice;
+  readonly #options: RaceOptions;
+  readonly #resolve: (answer: Buffer) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #tried = new Set<GateWay>();
+  readonly #failures = new Map<string, string>();
+  readonly #deadline: NodeJS.Timeout;
+  #patience: NodeJS.Timeout | undefined;
+  #underWay = 0;
+  #hasLooked = false;
+  #hasRepeated = false;
+  #isOver = false;
+
+  constructor(
+    choice: Choice,
+    options: RaceOptions,
+    resolve: (answer: Buffer) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#choice = choice;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#deadline = setTimeout(() => {
+      this.#fail(true);
+    }, options.timeMs);
+  }
+
+  begin(): void {
+    this.#advance();
+  }
+
+  /** Asks one more, if there is one. */
+  #advance(): void {
+    if (this.#isOver) return;
+    const way = this.#choice.next(this.#tried);
+    if (way !== undefined) this.#ask(way);
+    else if (!this.#hasLooked) this.#look();
+    else if (this.#underWay === 0) this.#fail(false);
+  }
+
+  #ask(way: GateWay): void {
+    this.#tried.add(way);
+    this.#underWay += 1;
+    this.#wait(way);
+    way.ask(this.#options.query).then(
+      (answer) => {
+        this.#end();
+        this.#resolve(answer);
+      },
+      (error: unknown) => {
+        this.#underWay -= 1;
+        this.#noteFailure(way, error);
+        this.#advance();
+      },
+    );
+  }
+
+  #look(): void {
+    this.#hasLooked = true;
+    this.#underWay += 1;
+    this.#choice
+      .find()
+      .catch((error: unknown) => {
+        const words = error instanceof Error ? error.message : String(error);
+        this.#failures.set(words, words);
+      })
+      .finally(() => {
+        this.#underWay -= 1;
+        this.#advance();
+      });
+  }
+
+  #wait(way: GateWay): void {
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => {
+      // Who is alone is not slow.
+      if (this.#choice.next(this.#tried) !== undefined) way.noteSlow();
+      this.#advance();
+    }, this.#options.patienceMs);
+  }
+
+  #noteFailure(way: GateWay, error: unknown): void {
+    this.#failures.set(way.text, error instanceof Error ? error.message : String(error));
+    const isWorth = error instanceof NoAnswerError && worthAnother.has(error.reason);
+    if (!isWorth || this.#hasRepeated) return;
+    this.#hasRepeated = true;
+    this.#tried.delete(way);
+  }
+
+  #fail(isTimeout: boolean): void {
+    if (this.#isOver) return;
+    this.#end();
+    const words = [...this.#failures.values()].join('; ');
+    const late = isTimeout ? `no answer in ${String(this.#options.timeMs)} ms` : '';
+    this.#reject(new GatesError([words, late].filter(Boolean).join('; ') || 'there is no gate', isTimeout));
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#patience);
+    clearTimeout(this.#deadline);
+  }
+}

@@ -1,0 +1,270 @@
+/**
+ * The gate of dot-resolver: DNS over TLS (RFC 7858) for a community that is known by name, before resolvers that know nothing
+ * of it.
+ *
+ *     question → what the access list says of who asks → limits → memory of the view → the view: lists, local zones, upstreams
+ */
+import {
+  Answers,
+  formatEndpoint,
+  Forwarder,
+  listenerTls,
+  QueryReader,
+  readTextFile,
+  RefusalLines,
+  ReplyPlan,
+  type AnswerConnection,
+  type AnswerLimits,
+  type Decision,
+  type Gate,
+  type Name,
+  type Plugin,
+  type PluginHost,
+  type PluginInstance,
+  type Readiness,
+  type ReplyWay,
+} from '../../../core/index.ts';
+import { View } from '../view/view.ts';
+import { dotGateSchema, type DotGateConfig } from './config.ts';
+import { GateView, nextScope } from './gate-view.ts';
+import { gateMetrics } from './metrics.ts';
+import type { Refusal } from './refusals.ts';
+import type { SessionMeans } from './session-means.ts';
+import { Session } from './session.ts';
+import { Standing, TotalsMeter } from './standing.ts';
+
+export const dotGate: Plugin<DotGateConfig> = {
+  name: 'dot-resolver/gate',
+  schema: dotGateSchema,
+  endpoints: (config) => ({
+    listens: config.listen.map((at, index) => ({ at, path: ['listen', index] })),
+    upstreams: [],
+  }),
+  setup: (host, config) => new DotGate(host, config),
+};
+
+/** Milliseconds that questions under way get when their view has been replaced. */
+const oldViewMs = 10_000;
+
+class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
+  readonly reader = new QueryReader(Math.floor(Math.random() * 2 ** 31));
+  readonly plan = new ReplyPlan();
+  readonly answers: Answers;
+  readonly nowMs: () => number;
+  readonly #host: PluginHost;
+  readonly #gate: Gate;
+  readonly #metrics;
+  readonly #roles = new Map<string, TotalsMeter>();
+  readonly #refusalLines = new RefusalLines();
+  /** Timers that close views which were replaced. */
+  readonly #closing = new Map<View, NodeJS.Timeout>();
+  #views = new Map<string, GateView>();
+  #config: DotGateConfig;
+  #way: ReplyWay;
+  #open = false;
+
+  /** Reads the files of the views. Throws ConfigError. */
+  constructor(host: PluginHost, config: DotGateConfig) {
+    this.#host = host;
+    this.#config = config;
+    this.nowMs = host.nowMs;
+    this.#metrics = gateMetrics(host.metrics);
+    this.answers = new Answers({ limits: answerLimitsOf(config), nowMs: host.nowMs });
+    this.#views = this.#makeViews(config);
+    this.#setRoles(config);
+    this.#way = wayOf(config);
+    const { listen: addresses, limits } = config;
+    const whoIsServed = config.privacy === 'role' ? 'hidden' : 'told';
+    this.#gate = host.answer(
+      { addresses, limits, tls: listenerTls(config), whoIsServed },
+      (connection) => new Session(connection, this),
+    );
+    this.#metrics.memory.follow({ what: 'answers' }, () => this.answers.entries);
+    this.#metrics.memory.follow({ what: 'octets' }, () => this.answers.octets);
+    this.#metrics.underWay.follow({}, () => this.answers.underWay);
+  }
+
+  get way(): ReplyWay {
+    return this.#way;
+  }
+
+  get logsQueries(): boolean {
+    return this.#config['log-queries'];
+  }
+
+  async start(): Promise<void> {
+    const listening = await this.#gate.open();
+    this.#open = true;
+    this.#host.log.info('listening', {
+      addresses: listening.map(formatEndpoint).join(' '),
+      views: this.#views.size,
+    });
+  }
+
+  ready(): Readiness {
+    return { ready: this.#open, waitingFor: this.#open ? [] : ['dot-resolver/gate: listening'] };
+  }
+
+  reload(config: DotGateConfig): void {
+    // First, since both may throw, and then all stays as it was.
+    this.#gate.setTls(listenerTls(config));
+    const views = this.#makeViews(config);
+    for (const [name, { view }] of this.#views) if (views.get(name)?.view !== view) this.#closeLater(view);
+    this.#views = views;
+    this.#setRoles(config);
+    this.#config = config;
+    this.#way = wayOf(config);
+    this.answers.setLimits(answerLimitsOf(config));
+    this.#gate.setLimits(config.limits);
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#open = false;
+    await this.#gate.close(deadlineMs);
+    this.answers.close();
+    for (const { view } of this.#views.values()) view.close();
+    for (const [view, timer] of this.#closing) {
+      clearTimeout(timer);
+      view.close();
+    }
+    this.#closing.clear();
+  }
+
+  async decide(connection: AnswerConnection, zone: Name): Promise<Standing> {
+    const { access } = this.#host;
+    const client = connection.client();
+    const decision = await access.decide({ client, connection }, { action: 'resolve', zone });
+    const charger = decision.allowed ? access.charger(client, decision) : undefined;
+    const { 'default-view': defaultView } = this.#config;
+    return new Standing(decision, charger, { views: this.#views, defaultView, roles: this.#roles });
+  }
+
+  scopeOfOne(): number {
+    return nextScope();
+  }
+
+  noteRefusal(connection: AnswerConnection, { reason }: Refusal, decision: Decision | undefined): void {
+    this.#metrics.refused.add({ reason });
+    const client = connection.client()?.name;
+    // Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log.
+    const unseen = client && this.#refusalLines.next(client.key, this.#host.nowMs());
+    const { entry, rule, view, detail } = decision ?? {};
+    this.#host.log[unseen === undefined ? 'debug' : 'info']('request refused', {
+      connection: connection.id,
+      remote: connection.remote,
+      client: client?.toString(),
+      reason,
+      entry,
+      rule,
+      view,
+      detail,
+      unseen: unseen === 0 ? undefined : unseen,
+    });
+  }
+
+  noteFailure(view: string, failure: string): void {
+    const unseen = this.#refusalLines.next(`view ${view}`, this.#host.nowMs());
+    const level = unseen === undefined ? 'debug' : 'warn';
+    this.#host.log[level]('question failed', { view, failure, unseen: unseen === 0 ? undefined : unseen });
+  }
+
+  logQuery(
+    connection: AnswerConnection,
+    { decision }: Standing,
+    fields: Readonly<Record<string, unknown>>,
+  ): void {
+    const roles = decision.roles.join(' ');
+    const who =
+      this.#config.privacy === 'role'
+        ? { roles }
+        : { client: connection.client()?.name.toString(), connection: connection.id, roles };
+    this.#host.log.info('query', { ...who, ...fields });
+  }
+
+  onDefect(error: unknown): void {
+    this.#host.log.error('defect', { doing: 'decision', error });
+  }
+
+  /** Views whose configuration is the same go on, and read their files again. */
+  #makeViews(config: DotGateConfig): Map<string, GateView> {
+    const made = new Map<string, GateView>();
+    const old = this.#views;
+    try {
+      for (const [name, of] of Object.entries(config.views)) {
+        const before = old.get(name);
+        const isSame =
+          before !== undefined &&
+          isEqual(before.config, of) &&
+          isEqual(this.#config.limits, config.limits);
+        made.set(name, isSame ? before : this.#makeView(name, of, config));
+      }
+    } catch (error) {
+      for (const [name, { view }] of made) if (old.get(name)?.view !== view) view.close();
+      throw error;
+    }
+    for (const [name, { view }] of made) if (old.get(name)?.view === view) view.reload();
+    return made;
+  }
+
+  #makeView(name: string, of: DotGateConfig['views'][string], { limits }: DotGateConfig): GateView {
+    const { log, metrics, nowMs, allowances } = this.#host;
+    const view = new View(of, {
+      name,
+      log: log.child({ view: name }),
+      metrics,
+      limits,
+      readText: (file, maxOctets) => readTextFile(this.#host.absolutePath(file), maxOctets),
+      openForwarder: (servers) =>
+        new Forwarder({
+          servers,
+          limits,
+          label: name,
+          log: log.child({ view: name }),
+          metrics,
+          nowMs,
+          proxyProtocol: of['proxy-protocol'],
+        }),
+    });
+    return new GateView(name, of, view, new TotalsMeter(`view ${name}`, of.totals, allowances), metrics);
+  }
+
+  #setRoles({ roles }: DotGateConfig): void {
+    for (const name of this.#roles.keys()) if (!Object.hasOwn(roles, name)) this.#roles.delete(name);
+    for (const [name, totals] of Object.entries(roles)) {
+      const known = this.#roles.get(name);
+      if (known === undefined) this.#roles.set(name, new TotalsMeter(`role ${name}`, totals, this.#host.allowances));
+      else known.set(totals);
+    }
+  }
+
+  #closeLater(view: View): void {
+    const timer = setTimeout(() => {
+      this.#closing.delete(view);
+      view.close();
+    }, oldViewMs);
+    this.#closing.set(view, timer.unref());
+  }
+}
+
+function isEqual(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+function wayOf({ limits }: DotGateConfig): ReplyWay {
+  return { maxOctets: 65_535, idleTimeMs: limits['idle-time'], isEncrypted: true };
+}
+
+function answerLimitsOf({ limits }: DotGateConfig): AnswerLimits {
+  return {
+    entries: limits['cache-entries'],
+    octets: limits['cache-octets'],
+    staleMs: limits['stale-answers'],
+    staleAfterMs: limits['stale-after'],
+    questions: limits.questions,
+    keep: {
+      ttlMax: Math.floor(limits['ttl-max'] / 1000),
+      negativeMax: Math.floor(limits['negative-ttl-max'] / 1000),
+      failure: Math.floor(limits['failure-ttl'] / 1000),
+    },
+  };
+}

@@ -1,0 +1,284 @@
+/**
+ * One member's connection: each question is read once, decided about, charged, and answered from memory in the same turn, or
+ * when its answer has come.
+ *
+ * The decision of the access list counts for a moment (`freshMs`) for all questions of the connection, since a member asks
+ * thousands in it; where rules speak of zones, each question is decided for itself. A name whose entry is gone is cut by the
+ * gate itself.
+ */
+import {
+  errorAnswer,
+  extrasOf,
+  forwardedQuery,
+  keepReplyTo,
+  Name,
+  RrClass,
+  RrType,
+  rcodeName,
+  rrTypeName,
+  type AnswerConnection,
+  type AnswerExtras,
+  type AnswerHandler,
+  type ReplyTo,
+  type SourceFailure,
+  type StoredAnswer,
+  type Waiting,
+} from '../../../core/index.ts';
+import type { ForwardedClient } from '../../../core/index.ts';
+import type { SessionMeans } from './session-means.ts';
+import type { ReplyKind } from './metrics.ts';
+import {
+  accessRefusal,
+  noRecursion,
+  noTransfers,
+  oddities,
+  otherClass,
+  upstreamFailed,
+  upstreamSilent,
+  type Refusal,
+} from './refusals.ts';
+import type { Standing } from './standing.ts';
+
+/** Milliseconds after which a decision is asked for again, while the old one still counts. */
+const freshMs = 250;
+/** Milliseconds after which it does not count any more, whoever is slow. */
+const longestMs = 900;
+
+export class Session implements AnswerHandler {
+  readonly #means: SessionMeans;
+  readonly #connection: AnswerConnection;
+  /** Questions that wait for a decision. Bounded by `requests-at-once`. */
+  #undecided: Buffer[] = [];
+  #standing: Standing | undefined;
+  #decidedMs = -Infinity;
+  #isDeciding = false;
+  #forwarded: ForwardedClient | undefined;
+
+  constructor(connection: AnswerConnection, means: SessionMeans) {
+    this.#connection = connection;
+    this.#means = means;
+  }
+
+  request(octets: Buffer, start: number, end: number): void {
+    const { reader } = this.#means;
+    if (!reader.read(octets, start, end)) {
+      this.#refuseOddity();
+      return;
+    }
+    const refusal = refusalOf(reader);
+    if (refusal !== undefined) {
+      this.#refuse(reader, refusal);
+      return;
+    }
+    const nowMs = this.#means.nowMs();
+    const standing = this.#standing;
+    const age = Math.abs(nowMs - this.#decidedMs);
+    if (standing === undefined || age > longestMs) {
+      this.#undecided.push(Buffer.from(octets.subarray(start, end)));
+      this.#decide();
+    } else if (standing.decision.dependsOnZone === true) {
+      void this.#decideOne(Buffer.from(octets.subarray(start, end)));
+    } else {
+      if (age > freshMs) this.#decide();
+      this.#answer(standing, nowMs);
+    }
+  }
+
+  end(): void {
+    this.#undecided = [];
+  }
+
+  /** Decides about the connection, and then about what has waited for it. */
+  #decide(): void {
+    if (this.#isDeciding) return;
+    this.#isDeciding = true;
+    const means = this.#means;
+    means
+      .decide(this.#connection, Name.root)
+      .then((standing) => {
+        this.#standing = standing;
+        this.#decidedMs = means.nowMs();
+      })
+      .catch((error: unknown) => {
+        means.onDefect(error);
+        this.#standing = undefined;
+      })
+      .finally(() => {
+        this.#isDeciding = false;
+        this.#answerUndecided();
+      });
+  }
+
+  #answerUndecided(): void {
+    const waiting = this.#undecided;
+    this.#undecided = [];
+    const standing = this.#standing;
+    const { reader, nowMs } = this.#means;
+    for (const octets of waiting) {
+      if (standing?.decision.dependsOnZone === true) {
+        void this.#decideOne(octets);
+      } else if (reader.read(octets, 0, octets.length)) {
+        if (standing === undefined) this.#refuse(reader, accessRefusal('access-unavailable'));
+        else this.#answer(standing, nowMs());
+      }
+    }
+  }
+
+  /** Decides about one question by its name. */
+  async #decideOne(octets: Buffer): Promise<void> {
+    const means = this.#means;
+    const { reader, nowMs } = means;
+    let standing: Standing | undefined;
+    try {
+      reader.read(octets, 0, octets.length);
+      const name = Name.fromWire(octets.subarray(reader.questionStart, reader.questionEnd - typeAndClassOctets));
+      standing = await means.decide(this.#connection, name);
+    } catch (error) {
+      means.onDefect(error);
+    }
+    reader.read(octets, 0, octets.length);
+    if (standing === undefined) this.#refuse(reader, accessRefusal('access-unavailable'));
+    else this.#answer(standing, nowMs());
+  }
+
+  /** Answers the question that the reader has read. */
+  #answer(standing: Standing, nowMs: number): void {
+    const { reader, answers } = this.#means;
+    const { view } = standing;
+    if (standing.refusal !== undefined || view === undefined) {
+      this.#refuse(reader, standing.refusal ?? accessRefusal('no-rule'), standing);
+      return;
+    }
+    const tooMuch = standing.charge();
+    if (tooMuch !== undefined) {
+      this.#refuse(reader, tooMuch, standing);
+      return;
+    }
+    // Who asks by the address of somebody else (RFC 7871) gets an answer that is nobody else's.
+    const isForAll = reader.clientSubnetAt < 0 || view.config['client-subnet'] === 'strip';
+    reader.enter(isForAll ? view.scope : this.#means.scopeOfOne());
+    const cached = isForAll ? answers.find(reader, nowMs) : undefined;
+    if (cached === undefined) {
+      this.#ask(standing);
+      return;
+    }
+    const extras = extrasOf(cached, nowMs);
+    standing.done();
+    this.#send(standing, extras.staleTtl === undefined ? 'memory' : 'stale', reader, cached.answer, extras);
+  }
+
+  /** Has the question answered by its view, and waits. */
+  #ask(standing: Standing): void {
+    const { reader, answers, nowMs } = this.#means;
+    const { view } = standing;
+    const refusal = standing.enter();
+    if (refusal !== undefined || view === undefined) {
+      standing.done();
+      this.#refuse(reader, refusal ?? accessRefusal('no-rule'), standing);
+      return;
+    }
+    const to = keepReplyTo(reader);
+    const startedMs = nowMs();
+    const end = (): boolean => {
+      standing.leave();
+      standing.done();
+      return this.#connection.isOpen;
+    };
+    const waiting: Waiting = {
+      answered: (answer, extras) => {
+        if (end()) {
+          const kind = extras.staleTtl === undefined ? 'asked' : 'stale';
+          this.#send(standing, kind, to, answer, extras, nowMs() - startedMs);
+        }
+      },
+      failed: (failure) => {
+        if (end()) this.#fail(standing, to, failure);
+      },
+    };
+    const passSubnet = view.config['client-subnet'] === 'pass';
+    const query = {
+      octets: forwardedQuery(reader, passSubnet),
+      name: () => Name.fromWire(to.octets.subarray(0, to.questionEnd - typeAndClassOctets)),
+      type: reader.type,
+      class: reader.class,
+      dnssecOk: reader.dnssecOk,
+      checkingDisabled: reader.checkingDisabled,
+      ...(view.config['proxy-protocol'] && { client: this.#whoAsks() }),
+    };
+    answers.ask(reader, waiting, (ended) => view.view.resolve(query, ended), standing.share);
+  }
+
+  #whoAsks(): ForwardedClient {
+    const name = this.#connection.client()?.name.toString() ?? '';
+    if (this.#forwarded?.name !== name) this.#forwarded = { name, ...this.#connection.ends() };
+    return this.#forwarded;
+  }
+
+  #send(
+    standing: Standing,
+    kind: ReplyKind,
+    to: ReplyTo,
+    answer: StoredAnswer,
+    extras: AnswerExtras,
+    waitedMs = 0,
+  ): void {
+    standing.view?.counts.add(kind, answer.rcode);
+    this.#write(to, answer, extras);
+    if (this.#means.logsQueries) this.#logQuery(standing, kind, to, answer.rcode, waitedMs);
+  }
+
+  #write(to: ReplyTo, answer: StoredAnswer, extras: AnswerExtras): void {
+    const { plan, way } = this.#means;
+    const connection = this.#connection;
+    const at = connection.reply(plan.measure(answer, to, way, extras));
+    plan.write(connection.room, at, answer, to, way, extras);
+  }
+
+  #fail(standing: Standing, to: ReplyTo, { failure, isTimeout }: SourceFailure): void {
+    const refusal = isTimeout ? upstreamSilent : upstreamFailed;
+    standing.view?.counts.add('failed', refusal.rcode);
+    this.#means.noteFailure(standing.view?.name ?? '', failure);
+    this.#write(to, errorAnswer(to, refusal.rcode, errorOf(refusal)), noExtras);
+    if (this.#means.logsQueries) this.#logQuery(standing, 'failed', to, refusal.rcode, 0);
+  }
+
+  #refuseOddity(): void {
+    const { reader } = this.#means;
+    const refusal = reader.oddity === undefined ? undefined : oddities[reader.oddity];
+    if (refusal === undefined) this.#connection.noReply();
+    else this.#refuse(reader, refusal);
+  }
+
+  #refuse(to: ReplyTo, refusal: Refusal, standing?: Standing): void {
+    standing?.view?.counts.add('refused', refusal.rcode);
+    this.#means.noteRefusal(this.#connection, refusal, standing?.decision);
+    this.#write(to, errorAnswer(to, refusal.rcode, errorOf(refusal)), noExtras);
+  }
+
+  #logQuery(standing: Standing, kind: ReplyKind, to: ReplyTo, rcode: number, waitedMs: number): void {
+    const { octets, questionStart, questionEnd } = to;
+    const name = Name.fromWire(octets.subarray(questionStart, questionEnd - typeAndClassOctets));
+    this.#means.logQuery(this.#connection, standing, {
+      view: standing.view?.name,
+      name: name.toString(),
+      type: rrTypeName(octets.readUInt16BE(questionEnd - typeAndClassOctets)),
+      rcode: rcodeName(rcode),
+      from: kind,
+      waitedMs,
+    });
+  }
+}
+
+const typeAndClassOctets = 4;
+const noExtras: AnswerExtras = { ageSeconds: 0 };
+
+/** What is never answered here, whoever asks. */
+function refusalOf(reader: SessionMeans['reader']): Refusal | undefined {
+  if (reader.class !== RrClass.IN) return otherClass;
+  if (reader.type === RrType.AXFR || reader.type === RrType.IXFR) return noTransfers;
+  return reader.recursionDesired ? undefined : noRecursion;
+}
+
+function errorOf({ infoCode, text }: Refusal) {
+  return infoCode === undefined ? undefined : { infoCode, text };
+}
