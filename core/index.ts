@@ -10,7 +10,8 @@ export type { AnswerExtras, AnswerLimits, SourceFailure, SourceOutcome, Waiting 
 export { QueryReader, type QueryOddity } from './answer/query-reader.ts';
 export { ReplyPlan, type ReplyTo, type ReplyWay } from './answer/reply.ts';
 export { errorAnswer, forwardedQuery, keepReplyTo } from './answer/messages.ts';
-export { storeAnswer, type StoredAnswer } from './answer/stored-answer.ts';
+export type { Answer } from './answer/answer.ts';
+export { readAnswer } from './answer/answer-scanner.ts';
 export { clientLimits, type ClientLimits } from './client/limits.ts';
 export type { ServerLink } from './client/server-link.ts';
 export { parsePin, type ServerPolicy } from './client/server-policy.ts';

@@ -6,10 +6,12 @@
  */
 import { EdeCode, Rcode } from '../dns/constants.ts';
 import { encodeOptions, extendedError } from '../dns/edns.ts';
+import { encodeMessage, parseMessage } from '../dns/message.ts';
 import { DnsFormatError } from '../dns/errors.ts';
-import { AnswerCache, type CachedAnswer } from './answer-cache.ts';
+import type { Answer } from './answer.ts';
+import { AnswerMemory } from './answer-memory.ts';
+import { AnswerScanner, type KeepBounds } from './answer-scanner.ts';
 import { KeyTable, type KeySought, type Keyed } from './key-table.ts';
-import { storeAnswer, type KeepBounds, type StoredAnswer } from './stored-answer.ts';
 
 /** What came of a question: a whole response, with more to be said of it (RFC 8914), or why there is none. */
 export type SourceOutcome =
@@ -22,12 +24,12 @@ export interface SourceFailure {
   readonly isTimeout: boolean;
 }
 
-/** Where answers come from. Calls `end` once, now or later, unless the question is given up before. */
-export type Source = (end: (outcome: SourceOutcome) => void) => () => void;
-
-/** Somebody who waits. One of the two is called, once. */
+/** Somebody who waits. One of `answered` and `failed` is called, once. */
 export interface Waiting {
-  answered(answer: StoredAnswer, extras: AnswerExtras): void;
+  /** Has the question asked, for all who wait: `end` is called once, now or later, unless it is given up before. */
+  ask(end: (outcome: SourceOutcome) => void): () => void;
+  /** The answer is lent for as long as the call lasts. */
+  answered(answer: Answer, extras: AnswerExtras): void;
   failed(failure: SourceFailure): void;
 }
 
@@ -70,7 +72,8 @@ interface Flight extends Keyed {
 }
 
 export class Answers {
-  readonly #cache: AnswerCache;
+  #memory: AnswerMemory;
+  readonly #scanner = new AnswerScanner();
   readonly #flights = new KeyTable<Flight>();
   readonly #open = new Set<Flight>();
   readonly #nowMs: () => number;
@@ -79,35 +82,40 @@ export class Answers {
   constructor({ limits, nowMs }: AnswersOptions) {
     this.#limits = limits;
     this.#nowMs = nowMs;
-    this.#cache = new AnswerCache(limits);
+    this.#memory = new AnswerMemory(limits, nowMs());
   }
 
   get entries(): number {
-    return this.#cache.size;
+    return this.#memory.size;
   }
 
   get octets(): number {
-    return this.#cache.octets;
+    return this.#memory.used;
   }
 
   get underWay(): number {
     return this.#open.size;
   }
 
+  /** Other sizes of the memory mean another memory, which is empty. */
   setLimits(limits: AnswerLimits): void {
+    const { entries, octets } = this.#limits;
     this.#limits = limits;
-    this.#cache.setBounds(limits);
+    if (limits.entries === entries && limits.octets === octets) this.#memory.setStale(limits.staleMs);
+    else this.#memory = new AnswerMemory(limits, this.#nowMs());
   }
 
-  /** What is in memory and may be given: fresh, or old while a fresher one cannot be had (see `isStale`). */
-  find(sought: KeySought, nowMs: number): CachedAnswer | undefined {
-    const cached = this.#cache.find(sought, nowMs);
-    if (cached === undefined) return undefined;
-    return nowMs < cached.freshUntilMs || nowMs < cached.recheckMs ? cached : undefined;
+  /**
+   * What is in memory and may be given: fresh, or old while a fresher one cannot be had. It is lent until the next call of
+   * anything here; `extrasOf` says what goes with it.
+   */
+  find(sought: KeySought, nowMs: number): AnswerMemory | undefined {
+    const memory = this.#memory;
+    return memory.find(sought, nowMs) && (memory.isFresh || memory.mayBeStale) ? memory : undefined;
   }
 
   /** Asks, or waits for the answer to somebody who has asked the same. `share` is the part of the places that it may take. */
-  ask(sought: KeySought, waiting: Waiting, source: Source, share = 1): void {
+  ask(sought: KeySought, waiting: Waiting, share = 1): void {
     const underWay = this.#flights.find(sought);
     if (underWay !== undefined) {
       underWay.waiting.push(waiting);
@@ -117,12 +125,12 @@ export class Answers {
       this.#fail(sought, [waiting], tooMany);
       return;
     }
-    this.#begin(sought, waiting, source);
+    this.#begin(sought, waiting);
   }
 
   /** Forgets everything; what is under way goes on. */
   clear(): void {
-    this.#cache.clear();
+    this.#memory = new AnswerMemory(this.#limits, this.#nowMs());
   }
 
   /** Gives up what is under way. */
@@ -136,7 +144,7 @@ export class Answers {
     this.#flights.clear();
   }
 
-  #begin(sought: KeySought, waiting: Waiting, source: Source): void {
+  #begin(sought: KeySought, waiting: Waiting): void {
     const key = Buffer.from(sought.key.subarray(0, sought.keyLength));
     const kept: KeySought = { hash: sought.hash, key, keyLength: key.length };
     const flight: Flight = { hash: kept.hash, key, waiting: [waiting], giveUp: nothing, timer: undefined };
@@ -144,13 +152,13 @@ export class Answers {
     this.#flights.add(flight);
     this.#open.add(flight);
     let hasEnded = false;
-    const giveUp = source((outcome) => {
+    const giveUp = waiting.ask((outcome) => {
       hasEnded = true;
       this.#end(kept, flight, outcome);
     });
     if (hasEnded) return;
     flight.giveUp = giveUp;
-    if (this.#limits.staleMs > 0 && this.#cache.find(kept, this.#nowMs()) !== undefined) {
+    if (this.#limits.staleMs > 0 && this.#memory.find(kept, this.#nowMs())) {
       flight.timer = setTimeout(() => {
         this.#giveOld(kept, flight.waiting.splice(0));
       }, this.#limits.staleAfterMs);
@@ -165,47 +173,63 @@ export class Answers {
       this.#fail(sought, flight.waiting, outcome);
       return;
     }
-    let answer: StoredAnswer;
-    try {
-      answer = storeAnswer(outcome.octets, this.#limits.keep);
-    } catch (error) {
-      if (!(error instanceof DnsFormatError)) throw error;
-      this.#fail(sought, flight.waiting, { failure: `the answer is malformed: ${error.message}`, isTimeout: false });
+    const wrong = this.#scan(outcome.octets);
+    if (wrong !== undefined) {
+      this.#fail(sought, flight.waiting, { failure: `the answer is malformed: ${wrong}`, isTimeout: false });
       return;
     }
     const { infoCode, text } = outcome;
-    if (infoCode !== undefined) {
-      const extendedErrors = Buffer.concat([answer.extendedErrors, encodeOptions([extendedError(infoCode, text)])]);
-      answer = { ...answer, extendedErrors };
-    }
-    const nowMs = this.#nowMs();
-    // What was good once may be wanted again when nobody can be asked at all; a failure must not take its place.
-    const isFailure = answer.rcode === Rcode.SERVFAIL && this.#cache.find(sought, nowMs) !== undefined;
-    if (!isFailure) this.#cache.put(sought, answer, nowMs);
+    if (infoCode !== undefined) this.#scanner.addError(encodeOptions([extendedError(infoCode, text)]));
+    const answer = this.#keep(sought);
     for (const waiting of flight.waiting) waiting.answered(answer, fresh);
   }
 
+  /** What is wrong with it; else the scanner holds it. */
+  #scan(octets: Buffer): string | undefined {
+    const scanner = this.#scanner;
+    const wrong = scanner.scan(octets);
+    if (wrong !== undefined || !scanner.hasOptInside) return wrong;
+    // The rare way: the OPT record is not the last, and later names may point behind it.
+    try {
+      return scanner.scan(encodeMessage(parseMessage(octets)));
+    } catch (error) {
+      if (error instanceof DnsFormatError) return error.message;
+      throw error;
+    }
+  }
+
+  /** Keeps what was scanned, if it may be kept. */
+  #keep(sought: KeySought): Answer {
+    const scanner = this.#scanner;
+    const memory = this.#memory;
+    const nowMs = this.#nowMs();
+    const seconds = scanner.keepSeconds(this.#limits.keep);
+    if (seconds <= 0) return scanner;
+    // What was good once may be wanted again when nobody can be asked at all; a failure must not take its place.
+    if (scanner.rcode === Rcode.SERVFAIL && memory.find(sought, nowMs)) return scanner;
+    return memory.put(sought, scanner.octets, scanner, seconds, nowMs) ? memory : scanner;
+  }
+
   #fail(sought: KeySought, waiting: readonly Waiting[], failure: SourceFailure): void {
-    this.#cache.noteFailure(sought, this.#nowMs() + recheckAfterMs);
+    this.#memory.noteFailure(sought, this.#nowMs() + recheckAfterMs);
     if (waiting.length === 0 || this.#giveOld(sought, waiting)) return;
     for (const each of waiting) each.failed(failure);
   }
 
   #giveOld(sought: KeySought, waiting: readonly Waiting[]): boolean {
+    const memory = this.#memory;
     const nowMs = this.#nowMs();
-    const cached = this.#cache.find(sought, nowMs);
-    if (cached === undefined) return false;
-    const extras = extrasOf(cached, nowMs);
-    for (const each of waiting) each.answered(cached.answer, extras);
+    if (!memory.find(sought, nowMs)) return false;
+    const extras = extrasOf(memory);
+    for (const each of waiting) each.answered(memory, extras);
     return true;
   }
 }
 
-/** Of an answer from memory. */
-export function extrasOf({ answer, storedMs, freshUntilMs }: CachedAnswer, nowMs: number): AnswerExtras {
-  if (nowMs >= freshUntilMs) return answer.rcode === Rcode.NXDOMAIN ? staleName : stale;
-  const ageSeconds = Math.floor((nowMs - storedMs) / 1000);
-  return ageSeconds <= 0 ? fresh : { ageSeconds };
+/** What goes with an answer from memory. */
+export function extrasOf({ rcode, isFresh, ageSeconds }: AnswerMemory): AnswerExtras {
+  if (!isFresh) return rcode === Rcode.NXDOMAIN ? staleName : stale;
+  return ageSeconds === 0 ? fresh : { ageSeconds };
 }
 
 /** RFC 8767 section 4 and RFC 8914 sections 4.4 and 4.20. */

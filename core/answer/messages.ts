@@ -7,11 +7,9 @@ import { encodeOptions, extendedError } from '../dns/edns.ts';
 import { headerOctets } from '../dns/walker.ts';
 import type { QueryReader } from './query-reader.ts';
 import { udpPayloadSize, type ReplyTo } from './reply.ts';
-import type { StoredAnswer } from './stored-answer.ts';
+import type { Answer } from './answer.ts';
 
 const optOctets = 11;
-/** Where the question stands in the key of a reader: after scope and flags. */
-const questionInKey = 5;
 const optType = 41;
 const recursionDesired = 0x01;
 /** AD asks for AD (RFC 6840 section 5.7); who did not ask for it does not get it (reply.ts). */
@@ -19,13 +17,13 @@ const authenticData = 0x20;
 const checkingDisabled = 0x10;
 
 /**
- * The query that is forwarded for what a reader has read: its name in lower case, CD and DO as they were, and nothing else of
+ * The query that is forwarded for what a reader has read: the question, CD and DO as they were, and nothing else of
  * it: options of EDNS belong to one hop, and tell of who asks. Its ID is 0.
  *
  * @param withClientSubnet whether the option EDNS Client Subnet is passed on (RFC 7871 section 11.1 would have it never)
  */
 export function forwardedQuery(reader: QueryReader, withClientSubnet = false): Buffer {
-  const questionOctets = reader.keyLength - questionInKey;
+  const questionOctets = reader.questionEnd - reader.questionStart;
   const subnet = withClientSubnet && reader.clientSubnetAt >= 0 ? reader.clientSubnetOctets : 0;
   const query = Buffer.allocUnsafe(headerOctets + questionOctets + optOctets + subnet);
   query.fill(0);
@@ -33,7 +31,7 @@ export function forwardedQuery(reader: QueryReader, withClientSubnet = false): B
   query[3] = reader.checkingDisabled ? authenticData | checkingDisabled : authenticData;
   query[5] = 1;
   query[11] = 1;
-  reader.key.copy(query, headerOctets, questionInKey, reader.keyLength);
+  reader.octets.copy(query, headerOctets, reader.questionStart, reader.questionEnd);
   const at = headerOctets + questionOctets;
   query[at + 2] = optType;
   query[at + 3] = udpPayloadSize >>> 8;
@@ -74,21 +72,26 @@ export function errorAnswer(
   to: Pick<ReplyTo, 'flags' | 'questionStart' | 'questionEnd'>,
   rcode: number,
   error?: { readonly infoCode: number; readonly text?: string | undefined },
-): StoredAnswer {
+): Answer {
   const questionOctets = to.questionEnd - to.questionStart;
   const octets = Buffer.alloc(headerOctets + questionOctets);
   // The opcode is that of the query (RFC 1035 section 4.1.1).
   octets[2] = (to.flags >>> 8) & 0x78;
   octets[5] = questionOctets > 0 ? 1 : 0;
+  const errors = error === undefined ? none : encodeOptions([extendedError(error.infoCode, error.text)]);
   return {
     octets,
-    questionEnd: octets.length,
-    ttlPlaces: [],
-    ttls: [],
+    start: 0,
+    length: octets.length,
     rcode,
-    keepSeconds: 0,
-    extendedErrors: error === undefined ? noErrors : encodeOptions([extendedError(error.infoCode, error.text)]),
+    places: noPlaces,
+    placesAt: 0,
+    placeCount: 0,
+    errors,
+    errorsAt: 0,
+    errorsLength: errors.length,
   };
 }
 
-const noErrors: Buffer = Buffer.alloc(0);
+const none: Buffer = Buffer.alloc(0);
+const noPlaces = new Uint16Array(0);

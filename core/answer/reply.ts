@@ -1,5 +1,5 @@
 /**
- * Replies from stored answers: the ID, the question as it was asked, the flags, the age of the TTLs and the OPT record of the
+ * Replies from answers: the ID, the question as it was asked, the flags, the age of the TTLs and the OPT record of the
  * one who asks are written over a copy of the octets.
  *
  * Pure; the room is the caller's.
@@ -7,7 +7,7 @@
 import { EdnsOptionCode } from '../dns/constants.ts';
 import { paddingBlock } from '../dns/edns.ts';
 import { headerOctets } from '../dns/walker.ts';
-import type { StoredAnswer } from './stored-answer.ts';
+import type { Answer } from './answer.ts';
 
 /** Who asked, and how: `QueryReader` is one, and so is what it keeps. */
 export interface ReplyTo {
@@ -64,9 +64,9 @@ export class ReplyPlan {
   #padding = -1;
 
   /** How long the reply will be. Then make room, and call `write`. */
-  measure(answer: StoredAnswer, to: ReplyTo, way: ReplyWay, extras: ReplyExtras): number {
+  measure(answer: Answer, to: ReplyTo, way: ReplyWay, extras: ReplyExtras): number {
     this.#isCut = false;
-    this.#bodyOctets = answer.octets.length;
+    this.#bodyOctets = answer.length;
     this.#padding = -1;
     let length = this.#bodyOctets + this.#optOctets(answer, to, way, extras);
     if (length > way.maxOctets) {
@@ -90,17 +90,16 @@ export class ReplyPlan {
   write(
     target: Buffer,
     at: number,
-    answer: StoredAnswer,
+    answer: Answer,
     to: ReplyTo,
     way: ReplyWay,
     extras: ReplyExtras,
   ): void {
-    const { octets, rcode } = answer;
-    if (this.#isCut) octets.copy(target, at, 0, headerOctets);
-    else target.set(octets, at);
+    const { octets, start, rcode } = answer;
+    octets.copy(target, at, start, start + (this.#isCut ? headerOctets : answer.length));
     target[at] = to.id >>> 8;
     target[at + 1] = to.id;
-    let flags = ((octets[2]! << 8) | octets[3]!) & ~(recursionDesired | checkingDisabled | truncated | 15);
+    let flags = ((octets[start + 2]! << 8) | octets[start + 3]!) & ~(recursionDesired | checkingDisabled | truncated | 15);
     flags |= responseFlag | recursionAvailable | (to.flags & (recursionDesired | checkingDisabled)) | (rcode & 15);
     // RFC 6840 section 5.8: AD only for those who said that they understand it.
     if (!to.dnssecOk && (to.flags & authenticData) === 0) flags &= ~authenticData;
@@ -111,21 +110,21 @@ export class ReplyPlan {
     for (let from = questionStart, out = at + headerOctets; from < questionEnd; from += 1, out += 1)
       target[out] = asked[from]!;
     if (this.#isCut) target.fill(0, at + 6, at + headerOctets);
-    else if (extras.staleTtl !== undefined) writeTtls(target, at, answer.ttlPlaces, extras.staleTtl);
+    else if (extras.staleTtl !== undefined) writeTtls(target, at, answer, extras.staleTtl);
     else if (extras.ageSeconds > 0) ageTtls(target, at, answer, extras.ageSeconds);
     if (to.hasEdns) this.#writeOpt(target, at, answer, to, way, extras);
   }
 
-  #optOctets(answer: StoredAnswer, to: ReplyTo, { idleTimeMs }: ReplyWay, { extendedErrors }: ReplyExtras): number {
+  #optOctets(answer: Answer, to: ReplyTo, { idleTimeMs }: ReplyWay, { extendedErrors }: ReplyExtras): number {
     if (!to.hasEdns) return 0;
     const keepalive = to.wantsKeepalive && idleTimeMs !== undefined ? keepaliveOctets : 0;
-    return optOctets + keepalive + answer.extendedErrors.length + (extendedErrors?.length ?? 0);
+    return optOctets + keepalive + answer.errorsLength + (extendedErrors?.length ?? 0);
   }
 
   #writeOpt(
     target: Buffer,
     start: number,
-    answer: StoredAnswer,
+    answer: Answer,
     to: ReplyTo,
     { idleTimeMs }: ReplyWay,
     { extendedErrors }: ReplyExtras,
@@ -150,7 +149,8 @@ export class ReplyPlan {
     const optionsAt = at;
     // RFC 8914 section 3: what is explained is the first to be left out of an answer that is too long.
     if (!this.#isCut) {
-      if (answer.extendedErrors.length > 0) at += answer.extendedErrors.copy(target, at);
+      const { errors, errorsAt, errorsLength } = answer;
+      if (errorsLength > 0) at += errors.copy(target, at, errorsAt, errorsAt + errorsLength);
       if (extendedErrors !== undefined) at += extendedErrors.copy(target, at);
       if (to.wantsKeepalive && idleTimeMs !== undefined) at = writeKeepalive(target, at, idleTimeMs);
       if (this.#padding >= 0) at = writePadding(target, at, this.#padding);
@@ -160,13 +160,22 @@ export class ReplyPlan {
   }
 }
 
-function ageTtls(target: Buffer, at: number, { ttlPlaces, ttls }: StoredAnswer, ageSeconds: number): void {
-  for (let index = 0; index < ttlPlaces.length; index += 1)
-    writeTtl(target, at + ttlPlaces[index]!, Math.max(0, ttls[index]! - ageSeconds));
+function ageTtls(
+  target: Buffer,
+  at: number,
+  { places, placesAt, placeCount }: Answer,
+  ageSeconds: number,
+): void {
+  for (let index = placesAt; index < placesAt + placeCount; index += 1) {
+    const place = at + places[index]!;
+    const ttl = (target[place]! << 24) | (target[place + 1]! << 16) | (target[place + 2]! << 8) | target[place + 3]!;
+    // One with the highest bit set is below 0 here, and counts as 0 (RFC 2181 section 8).
+    writeTtl(target, place, Math.max(0, ttl - ageSeconds));
+  }
 }
 
-function writeTtls(target: Buffer, at: number, places: readonly number[], ttl: number): void {
-  for (const place of places) writeTtl(target, at + place, ttl);
+function writeTtls(target: Buffer, at: number, { places, placesAt, placeCount }: Answer, ttl: number): void {
+  for (let index = placesAt; index < placesAt + placeCount; index += 1) writeTtl(target, at + places[index]!, ttl);
 }
 
 function writeTtl(target: Buffer, at: number, ttl: number): void {

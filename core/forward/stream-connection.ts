@@ -10,38 +10,11 @@
 import type { Socket } from 'node:net';
 import { DnsFormatError } from '../dns/errors.ts';
 import { FrameReader } from '../dns/framing.ts';
-import type { StreamTransport } from '../resolver/upstream/stream.ts';
-import type { ForwardLimits } from './limits.ts';
 import { Places } from './places.ts';
 import { writeQuery, roomFor } from './query-octets.ts';
 import { isAnswerTo, keepaliveMs } from './question.ts';
+import type { StreamOptions } from './stream-options.ts';
 import type { Carrier, Trip } from './trip.ts';
-
-/** How a connection ended. */
-export interface StreamEnd {
-  readonly why: string;
-  /** Queries that were not answered and somebody waits for. */
-  readonly lost: readonly Trip[];
-  readonly wasOpen: boolean;
-  /** It was not we who closed it. */
-  readonly byServer: boolean;
-}
-
-export interface StreamOptions {
-  /** The server, as errors call it. */
-  readonly who: string;
-  readonly transport: StreamTransport;
-  readonly limits: ForwardLimits;
-  /** What goes before the first query. */
-  readonly preamble: Buffer | undefined;
-  /** Queries that it takes in its whole life. */
-  readonly life: number;
-  /** An answer came. */
-  readonly onAnswer: () => void;
-  /** There may be room for queries that wait. */
-  readonly onRoom: () => void;
-  readonly onEnd: (end: StreamEnd) => void;
-}
 
 /** We close well before the server does, so that no query of ours meets its close (RFC 7828 section 3.2.2). */
 const beforeTimeout = 0.8;
@@ -122,6 +95,8 @@ export class StreamConnection implements Carrier {
       if (this.#orphans > this.#most / 2) this.#isRetired = true;
     } else {
       this.#places.free(trip);
+      // While it is opened, nothing else empties this list.
+      if (this.#unsent.length > 2 * this.#most) this.#unsent = this.#unsent.filter(({ carrier }) => carrier);
     }
     this.#rest();
   }
@@ -259,7 +234,7 @@ export class StreamConnection implements Carrier {
     this.#state = 'closed';
     clearTimeout(this.#timer);
     // TLS says goodbye (RFC 7858 section 3.4) where the server is still there to hear it.
-    if (byServer || !wasOpen) this.#socket.destroy();
+    if (byServer || !wasOpen || this.#socket.writableLength > 0) this.#socket.destroy();
     else this.#socket.destroySoon();
     const lost = this.#places.carriedBy(this);
     for (const trip of lost) trip.carrier = undefined;

@@ -7,7 +7,8 @@
  */
 import type { StreamTransport } from '../resolver/upstream/stream.ts';
 import type { ForwardLimits } from './limits.ts';
-import { StreamConnection, type StreamEnd } from './stream-connection.ts';
+import { StreamConnection } from './stream-connection.ts';
+import type { StreamEnd } from './stream-options.ts';
 import type { Carrier, Trip } from './trip.ts';
 
 export interface StreamPoolOptions {

@@ -7,16 +7,15 @@
  */
 import { readFileSync } from 'node:fs';
 import {
-  DnsFormatError,
   formatEndpoint,
   parseResolvConf,
+  readAnswer,
   RrClass,
   RrType,
-  storeAnswer,
+  type Answer,
   type Endpoint,
   type ForwardFailure,
   type Name,
-  type StoredAnswer,
 } from '../../../core/index.ts';
 import type { CaptiveResolver } from './config.ts';
 
@@ -56,19 +55,15 @@ export class CaptiveNetwork {
   }
 
   /** Asks the network's resolvers; undefined with no answer, or nobody to ask. Never rejects. */
-  async ask(query: Buffer): Promise<StoredAnswer | undefined> {
+  async ask(query: Buffer): Promise<Answer | undefined> {
     const asker = this.#askerNow();
     if (asker === undefined) return undefined;
     const outcome = await new Promise<Buffer | ForwardFailure>((resolve) => {
       asker.ask(query, resolve);
     });
     if ('failure' in outcome) return undefined;
-    try {
-      return shortened(storeAnswer(outcome, { ttlMax: 0, negativeMax: 0, failure: 0 }));
-    } catch (error) {
-      if (!(error instanceof DnsFormatError)) throw error;
-      return undefined;
-    }
+    const answer = readAnswer(Buffer.from(outcome));
+    return answer && shortened(answer);
   }
 
   close(): void {
@@ -104,14 +99,15 @@ function readServers(file: string): readonly Endpoint[] {
 }
 
 /** With TTLs of seconds, and without the AD bit: nobody has validated that. */
-function shortened(answer: StoredAnswer): StoredAnswer {
-  const octets = Buffer.from(answer.octets);
-  for (const [index, place] of answer.ttlPlaces.entries()) {
-    octets.writeUInt32BE(Math.min(answer.ttls[index] ?? 0, longestTtl), place);
+function shortened(answer: Answer): Answer {
+  const { octets, places, placesAt, placeCount } = answer;
+  for (let index = placesAt; index < placesAt + placeCount; index += 1) {
+    const place = answer.start + (places[index] ?? 0);
+    // One with the highest bit set counts as 0 (RFC 2181 section 8).
+    octets.writeInt32BE(Math.max(0, Math.min(octets.readInt32BE(place), longestTtl)), place);
   }
   octets.writeUInt8(octets.readUInt8(3) & ~authenticDataBit, 3);
-  const ttls = answer.ttls.map((ttl) => Math.min(ttl, longestTtl));
-  return { ...answer, octets, ttls, keepSeconds: 0, extendedErrors: Buffer.alloc(0) };
+  return { ...answer, errorsLength: 0 };
 }
 
 const authenticDataBit = 0x20;

@@ -1,9 +1,10 @@
 /** Configuration of `use: dot-resolver/agent`. */
 import { isAbsolute } from 'node:path';
+import type {
+  Name} from '../../../core/index.ts';
 import {
   do53Limits,
   issueMessage,
-  Name,
   parseEndpoint,
   parsePin,
   schema,

@@ -5,15 +5,15 @@
  * A gate gets the question and the flags DO and CD, and nothing else of the request: no client subnet, no cookie.
  */
 import {
+  type Answer,
   Answers,
-  DnsFormatError,
   errorAnswer,
   extrasOf,
   forwardedQuery,
   keepReplyTo,
   QueryReader,
   ReplyPlan,
-  storeAnswer,
+  readAnswer,
   type AnswerExtras,
   type Log,
   type PlainReply,
@@ -21,7 +21,6 @@ import {
   type ReplyTo,
   type ReplyWay,
   type SourceOutcome,
-  type StoredAnswer,
 } from '../../../core/index.ts';
 import type { CaptiveNetwork } from './captive.ts';
 import type { Gates } from './gates.ts';
@@ -94,7 +93,7 @@ export class Questions {
     }
     reader.enter(0);
     const cached = this.answers.find(reader, nowMs());
-    if (cached !== undefined) this.#answer(asked, cached.answer, extrasOf(cached, nowMs()), 'cache');
+    if (cached !== undefined) this.#answer(asked, cached, extrasOf(cached), 'cache');
     else this.#ask({ ...asked, to: keepReplyTo(reader) });
   };
 
@@ -119,6 +118,14 @@ export class Questions {
     this.answers.ask(
       reader,
       {
+        ask: (end) => {
+          this.#askGates(query, limits['agent-time']).then(end, (error: unknown) => {
+            this.#options.log.error('defect', { doing: 'question', error });
+            end({ failure: 'internal error', isTimeout: false });
+          });
+          // It has an end of its own, and its answer is worth keeping.
+          return () => undefined;
+        },
         answered: (answer, extras) => {
           this.#answer(asked, answer, extras, extras.staleTtl === undefined ? 'gate' : 'stale');
         },
@@ -126,20 +133,12 @@ export class Questions {
           this.#answer(asked, answerOf(asked.to, unreachable(failure)), noExtras, 'failed');
         },
       },
-      (end) => {
-        this.#askGates(query, limits['agent-time']).then(end, (error: unknown) => {
-          this.#options.log.error('defect', { doing: 'question', error });
-          end({ failure: 'internal error', isTimeout: false });
-        });
-        // It has an end of its own, and its answer is worth keeping.
-        return () => undefined;
-      },
     );
   }
 
   async #askGates(query: Buffer, timeMs: number): Promise<SourceOutcome> {
     try {
-      // The link has seen to it that the question of the answer is ours, if it has one; `storeAnswer`, that it has.
+      // The link has seen to it that the question of the answer is ours, if it has one; the scanner, that it has.
       return { octets: await this.#options.means().gates.ask(hopQuery(query), timeMs) };
     } catch (error) {
       if (!(error instanceof GatesError)) throw error;
@@ -153,7 +152,7 @@ export class Questions {
     const timeMs = Math.max(limits['agent-time'] - limits['captive-time'], limits['captive-time']);
     try {
       const outcome = await this.#askGates(query, timeMs);
-      const fresh = 'failure' in outcome ? undefined : storedOr(outcome.octets);
+      const fresh = 'failure' in outcome ? undefined : readAnswer(outcome.octets);
       if (fresh !== undefined) {
         this.#answer(asked, fresh, noExtras, 'gate');
         return;
@@ -187,7 +186,7 @@ export class Questions {
     this.#answer(asked, answerOf(asked.to, refusal), noExtras, 'refused');
   }
 
-  #answer({ to, way, reply }: Asked, answer: StoredAnswer, extras: AnswerExtras, source: AnswerSource): void {
+  #answer({ to, way, reply }: Asked, answer: Answer, extras: AnswerExtras, source: AnswerSource): void {
     const isOld = source === 'cache' && extras.staleTtl !== undefined;
     this.#options.metrics.answers.add({ source: isOld ? 'stale' : source });
     const octets = Buffer.allocUnsafe(this.#plan.measure(answer, to, way, extras));
@@ -225,16 +224,6 @@ function keyOfName({ key, keyLength }: QueryReader): string {
   return key.toString('latin1', nameInKey, keyLength - typeAndClassOctets);
 }
 
-/** Undefined for an answer that is malformed. */
-function storedOr(octets: Buffer): StoredAnswer | undefined {
-  try {
-    return storeAnswer(octets, { ttlMax: 0, negativeMax: 0, failure: 0 });
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
-}
-
-function answerOf(to: ReplyTo, { rcode, error }: Refusal): StoredAnswer {
+function answerOf(to: ReplyTo, { rcode, error }: Refusal): Answer {
   return errorAnswer(to, rcode, error);
 }

@@ -212,6 +212,7 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
       name,
       log: log.child({ view: name }),
       metrics,
+      nowMs,
       limits,
       readText: (file, maxOctets) => readTextFile(this.#host.absolutePath(file), maxOctets),
       openForwarder: (servers) =>

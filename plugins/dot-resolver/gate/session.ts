@@ -9,22 +9,20 @@
 import {
   errorAnswer,
   extrasOf,
-  forwardedQuery,
-  keepReplyTo,
   Name,
   RrClass,
   RrType,
   rcodeName,
   rrTypeName,
+  type Answer,
   type AnswerConnection,
   type AnswerExtras,
   type AnswerHandler,
   type ReplyTo,
   type SourceFailure,
-  type StoredAnswer,
-  type Waiting,
 } from '../../../core/index.ts';
 import type { ForwardedClient } from '../../../core/index.ts';
+import { Question } from './question.ts';
 import type { SessionMeans } from './session-means.ts';
 import type { ReplyKind } from './metrics.ts';
 import {
@@ -162,9 +160,8 @@ export class Session implements AnswerHandler {
       this.#ask(standing);
       return;
     }
-    const extras = extrasOf(cached, nowMs);
     standing.done();
-    this.#send(standing, extras.staleTtl === undefined ? 'memory' : 'stale', reader, cached.answer, extras);
+    this.#send(standing, cached.isFresh ? 'memory' : 'stale', reader, cached, extrasOf(cached));
   }
 
   /** Has the question answered by its view, and waits. */
@@ -177,35 +174,30 @@ export class Session implements AnswerHandler {
       this.#refuse(reader, refusal ?? accessRefusal('no-rule'), standing);
       return;
     }
-    const to = keepReplyTo(reader);
-    const startedMs = nowMs();
-    const end = (): boolean => {
-      standing.leave();
-      standing.done();
-      return this.#connection.isOpen;
-    };
-    const waiting: Waiting = {
-      answered: (answer, extras) => {
-        if (end()) {
-          const kind = extras.staleTtl === undefined ? 'asked' : 'stale';
-          this.#send(standing, kind, to, answer, extras, nowMs() - startedMs);
-        }
-      },
-      failed: (failure) => {
-        if (end()) this.#fail(standing, to, failure);
-      },
-    };
+    const client = view.config['proxy-protocol'] ? this.#whoAsks() : undefined;
     const passSubnet = view.config['client-subnet'] === 'pass';
-    const query = {
-      octets: forwardedQuery(reader, passSubnet),
-      name: () => Name.fromWire(to.octets.subarray(0, to.questionEnd - typeAndClassOctets)),
-      type: reader.type,
-      class: reader.class,
-      dnssecOk: reader.dnssecOk,
-      checkingDisabled: reader.checkingDisabled,
-      ...(view.config['proxy-protocol'] && { client: this.#whoAsks() }),
-    };
-    answers.ask(reader, waiting, (ended) => view.view.resolve(query, ended), standing.share);
+    answers.ask(reader, new Question(this, reader, standing, view, passSubnet, nowMs(), client), standing.share);
+  }
+
+  /** The answer to a question that has waited. */
+  answered(question: Question, answer: Answer, extras: AnswerExtras): void {
+    const { standing } = question;
+    this.#leave(standing);
+    if (!this.#connection.isOpen) return;
+    const kind = extras.staleTtl === undefined ? 'asked' : 'stale';
+    this.#send(standing, kind, question, answer, extras, this.#means.nowMs() - question.startedMs);
+  }
+
+  /** There is none. */
+  failed(question: Question, failure: SourceFailure): void {
+    const { standing } = question;
+    this.#leave(standing);
+    if (this.#connection.isOpen) this.#fail(standing, question, failure);
+  }
+
+  #leave(standing: Standing): void {
+    standing.leave();
+    standing.done();
   }
 
   #whoAsks(): ForwardedClient {
@@ -218,7 +210,7 @@ export class Session implements AnswerHandler {
     standing: Standing,
     kind: ReplyKind,
     to: ReplyTo,
-    answer: StoredAnswer,
+    answer: Answer,
     extras: AnswerExtras,
     waitedMs = 0,
   ): void {
@@ -227,7 +219,7 @@ export class Session implements AnswerHandler {
     if (this.#means.logsQueries) this.#logQuery(standing, kind, to, answer.rcode, waitedMs);
   }
 
-  #write(to: ReplyTo, answer: StoredAnswer, extras: AnswerExtras): void {
+  #write(to: ReplyTo, answer: Answer, extras: AnswerExtras): void {
     const { plan, way } = this.#means;
     const connection = this.#connection;
     const at = connection.reply(plan.measure(answer, to, way, extras));

@@ -16,7 +16,7 @@ export function addNameList(set: NameSet, text: string, file: string, maxNames: 
   let line = 0;
   for (let start = 0; start < text.length;) {
     line += 1;
-    const plainEnd = wireOfPlain(text, start);
+    const plainEnd = wireOfUsual(text, start);
     let end = plainEnd;
     if (plainEnd >= 0) {
       set.add(wire);
@@ -94,13 +94,14 @@ function addName(set: NameSet, text: string, { file, line }: Place): void {
   }
 }
 
-/** The name that `wireOfPlain` has read. */
+/** The name that `wireOfName` has read. */
 const wire = Buffer.alloc(256);
 const maxNameOctets = 255;
 const maxLabelOctets = 63;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const DOT = 0x2e;
+const CARET = 0x5e;
 
 /** Which characters of a name need no thought: letters, digits, hyphen, underscore. */
 const isUsual = Uint8Array.from({ length: 128 }, (_, code) =>
@@ -108,34 +109,57 @@ const isUsual = Uint8Array.from({ length: 128 }, (_, code) =>
 );
 
 /**
- * Reads a line that is a name of usual characters and nothing else into `wire`: the place of the line's end; -1 for any other
- * line. Without it, a million lines would be a million strings.
+ * Reads a line that is a name of usual characters, in one of the usual forms, into `wire`: the place of the line's end; -1 for
+ * any other line, which `addLine` reads. Without it, a million lines would be a million strings and more.
  */
-function wireOfPlain(text: string, start: number): number {
+function wireOfUsual(text: string, start: number): number {
+  const code = text.charCodeAt(start);
+  if (code === 0x30 && text.startsWith('0.0.0.0 ', start)) return wireOfHost(text, start + '0.0.0.0 '.length);
+  if (code === 0x31 && text.startsWith('127.0.0.1 ', start))
+    return wireOfHost(text, start + '127.0.0.1 '.length);
+  if (code === 0x7c && text.startsWith('||', start)) return wireOfName(text, start + 2, CARET);
+  return wireOfName(text, start);
+}
+
+/** `ownNames` all are one label, or begin with one of these. */
+function wireOfHost(text: string, start: number): number {
+  if (text.startsWith('localhost', start)) return -1;
+  const end = wireOfName(text, start);
+  const isOneLabel = wire[(wire[0] ?? 0) + 1] === 0;
+  return isOneLabel ? -1 : end;
+}
+
+/** Reads a name up to the line's end, or up to `closing` before it. */
+function wireOfName(text: string, start: number, closing?: number): number {
   let labelAt = 0;
   let length = 1;
   let at = start;
   for (; ; at += 1) {
-    const code = at < text.length ? text.charCodeAt(at) : LINE_FEED;
+    const code = text.charCodeAt(at);
+    if (length > maxNameOctets - 1) return -1;
     if (isUsual[code] === 1) {
-      if (length >= maxNameOctets) return -1;
       wire[length] = code;
       length += 1;
       continue;
     }
-    const isEnd = code === LINE_FEED || (code === CARRIAGE_RETURN && text.charCodeAt(at + 1) === LINE_FEED);
-    if (code !== DOT && !isEnd) return -1;
     const labelLength = length - labelAt - 1;
-    if (labelLength === 0 || labelLength > maxLabelOctets || length >= maxNameOctets) return -1;
+    if (labelLength === 0 || labelLength > maxLabelOctets) return -1;
     wire[labelAt] = labelLength;
-    if (isEnd) break;
+    if (code !== DOT) break;
     labelAt = length;
     length += 1;
   }
   wire[length] = 0;
   // No top-level domain ends with a digit, but every IPv4 address does.
   if (isDigit(text.charCodeAt(at - 1))) return -1;
-  return text.charCodeAt(at) === CARRIAGE_RETURN ? at + 1 : at;
+  if (closing === undefined) return lineEnd(text, at);
+  return text.charCodeAt(at) === closing ? lineEnd(text, at + 1) : -1;
+}
+
+/** Where the line feed is, or the end of the text, if the line ends at `at`; else -1. */
+function lineEnd(text: string, at: number): number {
+  if (at === text.length || text.charCodeAt(at) === LINE_FEED) return at;
+  return text.charCodeAt(at) === CARRIAGE_RETURN && text.charCodeAt(at + 1) === LINE_FEED ? at + 1 : -1;
 }
 
 function isDigit(code: number): boolean {

@@ -23,13 +23,13 @@ export class NameSet {
   /** Octet 0 is not used, so that place 0 means an empty slot. */
   #arenaLength = 1;
   /** Two numbers a slot: the hash, and the place in the arena. */
-  #table = new Uint32Array(2 * firstSlots);
+  #table = new Int32Array(2 * firstSlots);
   #size = 0;
   #hasRoot = false;
   /** Bit n: there are names of n labels. A question for `www.example.com` need not look for `com` where no name is that short. */
   #depths = 0;
   /** Another in each process, so that whoever writes a list cannot make all of its names meet in one slot. */
-  readonly #seed = randomInt(2 ** 32);
+  readonly #seed = randomInt(2 ** 32) | 0;
 
   get size(): number {
     return this.#size;
@@ -131,7 +131,7 @@ export class NameSet {
 
   #growTable(): void {
     const old = this.#table;
-    const table = new Uint32Array(2 * old.length);
+    const table = new Int32Array(2 * old.length);
     for (let at = 0; at < old.length; at += 2) {
       const place = old[at + 1] ?? 0;
       if (place !== 0) insert(table, old[at] ?? 0, place);
@@ -176,10 +176,10 @@ function finish(start: number): number {
   hash = Math.imul(hash, 0x85eb_ca6b);
   hash ^= hash >>> 13;
   hash = Math.imul(hash, 0xc2b2_ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 }
 
-function insert(table: Uint32Array, hash: number, place: number): void {
+function insert(table: Int32Array, hash: number, place: number): void {
   const mask = table.length / 2 - 1;
   let slot = hash & mask;
   while (table[2 * slot + 1] !== 0) slot = (slot + 1) & mask;

@@ -12,7 +12,7 @@ export interface ViewQuery {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
   /** For the PROXY protocol. */
-  readonly client?: ForwardedClient;
+  readonly client?: ForwardedClient | undefined;
 }
 
 /** A whole response message; its ID is any, and it has an OPT record only where one came from upstream. */
