@@ -20,7 +20,11 @@ export function decideByRights(
   const denied = firstOf(rights, roles, (set) =>
     set.deny.find((rule) => fits(rule, request) && isNow(rule, nowMs)),
   );
-  const about = { entry, roles: rights.roles, ...(dependsOnZone(rights, roles, request) && { dependsOnZone: true as const }) };
+  const about = {
+    entry,
+    roles: rights.roles,
+    ...(dependsOnZone(rights, roles, request) && { dependsOnZone: true as const }),
+  };
   if (denied !== undefined) return { allowed: false, reason: 'denied', rule: denied.label, ...about };
   const allows = firstOf(rights, roles, (set) =>
     set.allow.find((rule) => fits(rule, request) && isNow(rule, nowMs)),
@@ -42,7 +46,9 @@ function allowedBy(
 function dependsOnZone(rights: AccessRights, roles: RoleTable, { action }: AccessRequest): boolean {
   if (action !== 'resolve' && action !== 'query') return false;
   const hasZones = (rule: Rule): boolean => rule.action === action && rule.zones !== undefined;
-  return firstOf(rights, roles, (set) => set.deny.some(hasZones) || set.allow.some(hasZones) || undefined) === true;
+  return (
+    firstOf(rights, roles, (set) => set.deny.some(hasZones) || set.allow.some(hasZones) || undefined) === true
+  );
 }
 
 /** What `find` finds first: in the entry itself, or in its roles. */

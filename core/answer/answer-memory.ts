@@ -137,7 +137,13 @@ export class AnswerMemory implements Answer {
    * Keeps a message that was scanned for so many seconds, in place of what was there before, and shows it. False if it has no
    * room at all.
    */
-  put(sought: KeySought, message: Buffer, scanned: AnswerScanner, keepSeconds: number, nowMs: number): boolean {
+  put(
+    sought: KeySought,
+    message: Buffer,
+    scanned: AnswerScanner,
+    keepSeconds: number,
+    nowMs: number,
+  ): boolean {
     const { length, placeCount, errorsLength } = scanned;
     const octets = placeCount * 2 + sought.keyLength + length + errorsLength;
     // An even number of words, so that what is left at the end has room for what says that it is empty.

@@ -77,13 +77,18 @@ export class AnswerScanner implements Answer {
       if (!this.#record(isAuthority, record >= authorityEnd)) return 'a record is malformed';
     }
     if (this.#at !== octets.length) return 'it goes on after its last record';
+    this.#leaveOptOut();
+    return undefined;
+  }
+
+  #leaveOptOut(): void {
+    const { octets } = this;
     this.length = octets.length;
-    if (this.#optStart === -1 || this.hasOptInside) return undefined;
+    if (this.#optStart === -1 || this.hasOptInside) return;
     this.length = this.#optStart;
     const additionals = ((octets[10]! << 8) | octets[11]!) - 1;
     octets[10] = additionals >>> 8;
     octets[11] = additionals;
-    return undefined;
   }
 
   /** Seconds that what was scanned may be kept; 0: not at all. */

@@ -64,11 +64,22 @@ const staleTtl = 30;
 /** RFC 8767 section 5: after a failure nobody is asked for as long, while there is an old answer. */
 const recheckAfterMs = 30_000;
 
-interface Flight extends Keyed {
+/** One question under way, for all who wait for it. */
+class Flight implements Keyed {
+  readonly hash: number;
+  readonly key: Buffer;
   readonly waiting: Waiting[];
-  giveUp: () => void;
+  giveUp: () => void = nothing;
   /** When the old answer is given. */
-  timer: NodeJS.Timeout | undefined;
+  timer: NodeJS.Timeout | undefined = undefined;
+  /** The old answer has been given to those who waited, and is for all who come. */
+  isLate = false;
+
+  constructor({ hash, key }: Keyed, first: Waiting) {
+    this.hash = hash;
+    this.key = key;
+    this.waiting = [first];
+  }
 }
 
 export class Answers {
@@ -118,7 +129,8 @@ export class Answers {
   ask(sought: KeySought, waiting: Waiting, share = 1): void {
     const underWay = this.#flights.find(sought);
     if (underWay !== undefined) {
-      underWay.waiting.push(waiting);
+      const isAnswered = underWay.isLate && this.#giveOld(sought, [waiting]);
+      if (!isAnswered) underWay.waiting.push(waiting);
       return;
     }
     if (this.#open.size >= this.#limits.questions * share) {
@@ -147,20 +159,19 @@ export class Answers {
   #begin(sought: KeySought, waiting: Waiting): void {
     const key = Buffer.from(sought.key.subarray(0, sought.keyLength));
     const kept: KeySought = { hash: sought.hash, key, keyLength: key.length };
-    const flight: Flight = { hash: kept.hash, key, waiting: [waiting], giveUp: nothing, timer: undefined };
+    const flight = new Flight(kept, waiting);
     // One that it displaces goes on, and is found by nobody.
     this.#flights.add(flight);
     this.#open.add(flight);
-    let hasEnded = false;
-    const giveUp = waiting.ask((outcome) => {
-      hasEnded = true;
+    flight.giveUp = waiting.ask((outcome) => {
       this.#end(kept, flight, outcome);
     });
-    if (hasEnded) return;
-    flight.giveUp = giveUp;
+    if (!this.#open.has(flight)) return;
     if (this.#limits.staleMs > 0 && this.#memory.find(kept, this.#nowMs())) {
       flight.timer = setTimeout(() => {
-        this.#giveOld(kept, flight.waiting.splice(0));
+        flight.isLate = true;
+        const waited = flight.waiting.splice(0);
+        if (!this.#giveOld(kept, waited)) flight.waiting.push(...waited);
       }, this.#limits.staleAfterMs);
     }
   }

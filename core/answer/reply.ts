@@ -87,20 +87,16 @@ export class ReplyPlan {
   }
 
   /** Writes what was measured. */
-  write(
-    target: Buffer,
-    at: number,
-    answer: Answer,
-    to: ReplyTo,
-    way: ReplyWay,
-    extras: ReplyExtras,
-  ): void {
+  write(target: Buffer, at: number, answer: Answer, to: ReplyTo, way: ReplyWay, extras: ReplyExtras): void {
     const { octets, start, rcode } = answer;
     octets.copy(target, at, start, start + (this.#isCut ? headerOctets : answer.length));
     target[at] = to.id >>> 8;
     target[at + 1] = to.id;
-    let flags = ((octets[start + 2]! << 8) | octets[start + 3]!) & ~(recursionDesired | checkingDisabled | truncated | 15);
-    flags |= responseFlag | recursionAvailable | (to.flags & (recursionDesired | checkingDisabled)) | (rcode & 15);
+    let flags =
+      ((octets[start + 2]! << 8) | octets[start + 3]!) &
+      ~(recursionDesired | checkingDisabled | truncated | 15);
+    flags |=
+      responseFlag | recursionAvailable | (to.flags & (recursionDesired | checkingDisabled)) | (rcode & 15);
     // RFC 6840 section 5.8: AD only for those who said that they understand it.
     if (!to.dnssecOk && (to.flags & authenticData) === 0) flags &= ~authenticData;
     if (this.#isCut) flags |= truncated;
@@ -168,14 +164,16 @@ function ageTtls(
 ): void {
   for (let index = placesAt; index < placesAt + placeCount; index += 1) {
     const place = at + places[index]!;
-    const ttl = (target[place]! << 24) | (target[place + 1]! << 16) | (target[place + 2]! << 8) | target[place + 3]!;
+    const ttl =
+      (target[place]! << 24) | (target[place + 1]! << 16) | (target[place + 2]! << 8) | target[place + 3]!;
     // One with the highest bit set is below 0 here, and counts as 0 (RFC 2181 section 8).
     writeTtl(target, place, Math.max(0, ttl - ageSeconds));
   }
 }
 
 function writeTtls(target: Buffer, at: number, { places, placesAt, placeCount }: Answer, ttl: number): void {
-  for (let index = placesAt; index < placesAt + placeCount; index += 1) writeTtl(target, at + places[index]!, ttl);
+  for (let index = placesAt; index < placesAt + placeCount; index += 1)
+    writeTtl(target, at + places[index]!, ttl);
 }
 
 function writeTtl(target: Buffer, at: number, ttl: number): void {

@@ -120,8 +120,6 @@ export class PlainConnection {
       if (octets === undefined) break;
       this.#underWay++;
       meters.request('tcp');
-      // RFC 7766 section 6.2.3: only a whole request counts as activity.
-      this.#idle.refresh();
       this.#requests.start(octets, new StreamRequest(this, this.#source));
     }
     this.#isStarting = false;
@@ -183,6 +181,7 @@ export class PlainConnection {
       if (this.#underWay === 0) this.#onEnd();
       return;
     }
+    // RFC 7766 section 6.2.3: only a whole request counts as activity, from its coming until its reply has left.
     if (this.#underWay === 0) this.#idle.refresh();
     if (this.#isClosing) {
       if (this.#underWay === 0) this.#close();

@@ -14,18 +14,24 @@ const domainPort = 53;
 
 /** At least one: without a line, or without the file, it is the one of this machine, as for the C library. */
 export function resolvConfServers(file = resolvConfFile): readonly Endpoint[] {
-  const servers = readLines(file).flatMap((line) => {
+  const servers = parseResolvConf(readText(file));
+  return servers.length > 0 ? servers : [{ address: '127.0.0.1', port: domainPort }];
+}
+
+/** The servers of such a file's text, in order; there may be none. */
+export function parseResolvConf(text: string): readonly Endpoint[] {
+  const servers = text.split('\n').flatMap((line) => {
     const address = /^nameserver[ \t]+(\S+)/.exec(line)?.[1];
     return address === undefined ? [] : readAddress(address);
   });
-  return servers.length > 0 ? servers.slice(0, maxServers) : [{ address: '127.0.0.1', port: domainPort }];
+  return servers.slice(0, maxServers);
 }
 
-function readLines(file: string): string[] {
+function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8').split('\n');
+    return readFileSync(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return [];
+    if (error instanceof Error && 'code' in error) return '';
     throw error;
   }
 }

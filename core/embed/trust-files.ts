@@ -3,6 +3,7 @@
  * resolvers over TLS. Whatever is wrong with one is a ConfigError with its place.
  */
 import { X509Certificate } from 'node:crypto';
+import { getCACertificates } from 'node:tls';
 import { ConfigError } from '../config/errors.ts';
 import { readTextFile } from '../config/text-file.ts';
 import { RrType } from '../dns/constants.ts';
@@ -89,11 +90,26 @@ export interface Roots {
   readonly unreadable: number;
 }
 
+/** Those that the operating system trusts; of Node's own if it has none. */
+export function systemRoots(): Roots {
+  const system = getCACertificates('system');
+  const ders = (system.length > 0 ? system : getCACertificates('bundled')).flatMap((pem) =>
+    parsePem(pem, 'CERTIFICATE'),
+  );
+  return readRoots(ders);
+}
+
 /** Certification authorities for PKIX-TA and PKIX-EE. Throws ConfigError. */
 export function readRootsFile(file: string): Roots {
+  const { roots, unreadable } = readRoots(readCertificateFile(file));
+  if (roots.length === 0) throw broken(file, 'no certificate in it can be read', asPem);
+  return { roots, unreadable };
+}
+
+function readRoots(ders: readonly Buffer[]): Roots {
   const roots: Certificate[] = [];
   let unreadable = 0;
-  for (const der of readCertificateFile(file)) {
+  for (const der of ders) {
     try {
       roots.push(parseCertificate(der));
     } catch (error) {
@@ -101,7 +117,6 @@ export function readRootsFile(file: string): Roots {
       unreadable += 1;
     }
   }
-  if (roots.length === 0) throw broken(file, 'no certificate in it can be read', asPem);
   return { roots, unreadable };
 }
 

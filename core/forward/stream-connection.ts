@@ -19,6 +19,9 @@ import type { Carrier, Trip } from './trip.ts';
 /** We close well before the server does, so that no query of ours meets its close (RFC 7828 section 3.2.2). */
 const beforeTimeout = 0.8;
 
+/** A server that wants a connection closed at once must not keep us busy looking. */
+const leastWatchMs = 10;
+
 export class StreamConnection implements Carrier {
   /** Answers so far. */
   heard = 0;
@@ -200,6 +203,7 @@ export class StreamConnection implements Carrier {
   #heedKeepalive(message: Buffer): void {
     const timeoutMs = keepaliveMs(message);
     if (timeoutMs < 0) return;
+    // It is closed when the last answer has come, not by the timer.
     if (timeoutMs === 0) this.#isRetired = true;
     const idleMs = Math.min(this.#options.limits['upstream-idle'], timeoutMs * beforeTimeout);
     if (idleMs < this.#idleMs) this.#watch(idleMs);
@@ -219,8 +223,8 @@ export class StreamConnection implements Carrier {
     this.#timer = setTimeout(() => {
       const idleMs = this.isIdle ? performance.now() - this.#idleSinceMs : 0;
       // Timers may come a moment early.
-      if (idleMs >= this.#idleMs - 1) this.#end('it was idle', false);
-      else this.#watch(this.#idleMs - idleMs);
+      if (this.isIdle && idleMs >= this.#idleMs - 1) this.#end('it was idle', false);
+      else this.#watch(Math.max(leastWatchMs, this.#idleMs - idleMs));
     }, afterMs).unref();
   }
 

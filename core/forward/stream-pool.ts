@@ -24,7 +24,14 @@ export interface StreamPoolOptions {
   readonly onFailure: (why: string) => void;
 }
 
+/**
+ * A query is sent once more, and a second time if others were answered on the connections that it lost: it may not be the
+ * one that the server dies of, but must not become it.
+ */
+const mostLosses = 2;
 const endless = Infinity;
+/** So many connections in a row have to do well with their queries before the next gets more. */
+const wellDone = 16;
 /** From here on it is as good as endless. */
 const manyQuestions = 0x1_0000;
 
@@ -37,6 +44,7 @@ export class StreamPool implements Carrier {
   #dropped = 0;
   /** Queries that a connection takes in its life. */
   #life = endless;
+  #done = 0;
   #isClosed = false;
 
   constructor(options: StreamPoolOptions) {
@@ -132,21 +140,27 @@ export class StreamPool implements Carrier {
   #take(connection: StreamConnection, { why, lost, wasOpen, byServer }: StreamEnd): void {
     const { heard } = connection;
     this.#connections = this.#connections.filter((each) => each !== connection);
-    if (byServer && lost.length > 0 && heard > 0) {
-      this.#life = heard;
-    } else if (connection.isSpent && heard >= this.#life) {
-      this.#life = heard * 2 >= manyQuestions ? endless : heard * 2;
-    }
+    this.#learn(connection, byServer && lost.length > 0);
     if (byServer && (!wasOpen || (lost.length > 0 && heard === 0))) this.#options.onFailure(why);
     for (const trip of lost) {
-      if (this.#isClosed || !wasOpen || trip.isRepeated) {
+      if (this.#isClosed || !wasOpen || trip.losses >= mostLosses) {
         this.#failLater(trip, why);
       } else {
-        trip.isRepeated = true;
+        trip.losses += heard > 0 ? 1 : mostLosses;
         this.send(trip);
       }
     }
     this.#sendWaiting();
+  }
+
+  #learn({ heard, isSpent }: StreamConnection, hasLost: boolean): void {
+    if (hasLost && heard > 0) {
+      this.#life = heard;
+      this.#done = 0;
+    } else if (isSpent && ++this.#done === wellDone) {
+      this.#life = this.#life * 2 >= manyQuestions ? endless : this.#life * 2;
+      this.#done = 0;
+    }
   }
 
   #sendWaiting(): void {

@@ -28,8 +28,8 @@ export abstract class Trip {
   /** What the carrier had heard when it took it. */
   heardBefore = 0;
   isSent = false;
-  /** A connection was lost under it once already. */
-  isRepeated = false;
+  /** Connections that were lost under it, weighed. */
+  losses = 0;
 
   constructor(query: Buffer, end: number, client?: ForwardedClient) {
     this.query = query;

@@ -154,7 +154,8 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
 
   /** A view of the chunk, not a copy: only what has to wait is copied. */
   readonly #take = (octets: Buffer, start: number, end: number): void => {
-    if (this.#waiting.length > 0 || this.#isFull()) this.#waiting.push(Buffer.from(octets.subarray(start, end)));
+    if (this.#waiting.length > 0 || this.#isFull())
+      this.#waiting.push(Buffer.from(octets.subarray(start, end)));
     else this.#begin(octets, start, end);
   };
 

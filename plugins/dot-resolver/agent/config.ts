@@ -1,7 +1,6 @@
 /** Configuration of `use: dot-resolver/agent`. */
 import { isAbsolute } from 'node:path';
-import type {
-  Name} from '../../../core/index.ts';
+import type { Name } from '../../../core/index.ts';
 import {
   do53Limits,
   issueMessage,

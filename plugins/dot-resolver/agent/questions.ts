@@ -115,25 +115,22 @@ export class Questions {
       void this.#askCaptive(asked, query, captive);
       return;
     }
-    this.answers.ask(
-      reader,
-      {
-        ask: (end) => {
-          this.#askGates(query, limits['agent-time']).then(end, (error: unknown) => {
-            this.#options.log.error('defect', { doing: 'question', error });
-            end({ failure: 'internal error', isTimeout: false });
-          });
-          // It has an end of its own, and its answer is worth keeping.
-          return () => undefined;
-        },
-        answered: (answer, extras) => {
-          this.#answer(asked, answer, extras, extras.staleTtl === undefined ? 'gate' : 'stale');
-        },
-        failed: ({ failure }) => {
-          this.#answer(asked, answerOf(asked.to, unreachable(failure)), noExtras, 'failed');
-        },
+    this.answers.ask(reader, {
+      ask: (end) => {
+        this.#askGates(query, limits['agent-time']).then(end, (error: unknown) => {
+          this.#options.log.error('defect', { doing: 'question', error });
+          end({ failure: 'internal error', isTimeout: false });
+        });
+        // It has an end of its own, and its answer is worth keeping.
+        return () => undefined;
       },
-    );
+      answered: (answer, extras) => {
+        this.#answer(asked, answer, extras, extras.staleTtl === undefined ? 'gate' : 'stale');
+      },
+      failed: ({ failure }) => {
+        this.#answer(asked, answerOf(asked.to, unreachable(failure)), noExtras, 'failed');
+      },
+    });
   }
 
   async #askGates(query: Buffer, timeMs: number): Promise<SourceOutcome> {

@@ -100,7 +100,10 @@ export const dotGateSchema: schema.ConfigSchema<DotGateConfig> = z
     views: z
       .record(word, view)
       .refine((views) => Object.keys(views).length > 0, {
-        error: issueMessage({ wrong: 'has no view', right: 'for example: default: { upstreams: ["127.0.0.1:5300"] }' }),
+        error: issueMessage({
+          wrong: 'has no view',
+          right: 'for example: default: { upstreams: ["127.0.0.1:5300"] }',
+        }),
       })
       .meta({
         description: 'What members see, by the word that `view` of a rule in the access list names.',
@@ -119,7 +122,7 @@ export const dotGateSchema: schema.ConfigSchema<DotGateConfig> = z
     }),
     privacy: schema.choice(['identity', 'role']).default('identity').meta({
       description:
-        'Whether the log says who was served: names and addresses, or only roles. Who was refused is always told.',
+        'Whether the log says who asks, by name and address, or only by roles. Whose connection is refused is always told.',
     }),
     'log-queries': schema.flag().default(false).meta({
       description: 'A line in the log for each question, at level info.',
@@ -145,7 +148,12 @@ function checkTotals({ rate, burst }: WrittenTotals, context: schema.z.Refinemen
   context.addIssue({ code: 'custom', message, path: ['burst'], input: burst });
 }
 
-function totalsOf({ rate, burst, 'requests-at-once': requestsAtOnce, class: serviceClass }: WrittenTotals): Totals {
+function totalsOf({
+  rate,
+  burst,
+  'requests-at-once': requestsAtOnce,
+  class: serviceClass,
+}: WrittenTotals): Totals {
   const ratePerSecond = rate === undefined ? undefined : perSecond(rate);
   return {
     allowance:

@@ -149,15 +149,12 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
     // Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log.
     const unseen = client && this.#refusalLines.next(client.key, this.#host.nowMs());
     const { entry, rule, view, detail } = decision ?? {};
+    // The entry may be the name.
+    const why = this.#isPrivate ? { rule, view } : { entry, rule, view, detail };
     this.#host.log[unseen === undefined ? 'debug' : 'info']('request refused', {
-      connection: connection.id,
-      remote: connection.remote,
-      client: client?.toString(),
+      ...this.#whoAsks(connection, decision),
       reason,
-      entry,
-      rule,
-      view,
-      detail,
+      ...why,
       unseen: unseen === 0 ? undefined : unseen,
     });
   }
@@ -173,16 +170,23 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
     { decision }: Standing,
     fields: Readonly<Record<string, unknown>>,
   ): void {
-    const roles = decision.roles.join(' ');
-    const who =
-      this.#config.privacy === 'role'
-        ? { roles }
-        : { client: connection.client()?.name.toString(), connection: connection.id, roles };
-    this.#host.log.info('query', { ...who, ...fields });
+    this.#host.log.info('query', { ...this.#whoAsks(connection, decision), ...fields });
   }
 
   onDefect(error: unknown): void {
     this.#host.log.error('defect', { doing: 'decision', error });
+  }
+
+  get #isPrivate(): boolean {
+    return this.#config.privacy === 'role';
+  }
+
+  /** For the log. With `privacy: role` not even the connection, whose lines would show what one member asked. */
+  #whoAsks(connection: AnswerConnection, decision: Decision | undefined): Readonly<Record<string, unknown>> {
+    const roles = decision?.roles.join(' ');
+    if (this.#isPrivate) return { roles };
+    const { id, remote } = connection;
+    return { connection: id, remote, client: connection.client()?.name.toString(), roles };
   }
 
   /** Views whose configuration is the same go on, and read their files again. */
@@ -193,9 +197,7 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
       for (const [name, of] of Object.entries(config.views)) {
         const before = old.get(name);
         const isSame =
-          before !== undefined &&
-          isEqual(before.config, of) &&
-          isEqual(this.#config.limits, config.limits);
+          before !== undefined && isEqual(before.config, of) && isEqual(this.#config.limits, config.limits);
         made.set(name, isSame ? before : this.#makeView(name, of, config));
       }
     } catch (error) {
@@ -233,7 +235,8 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
     for (const name of this.#roles.keys()) if (!Object.hasOwn(roles, name)) this.#roles.delete(name);
     for (const [name, totals] of Object.entries(roles)) {
       const known = this.#roles.get(name);
-      if (known === undefined) this.#roles.set(name, new TotalsMeter(`role ${name}`, totals, this.#host.allowances));
+      if (known === undefined)
+        this.#roles.set(name, new TotalsMeter(`role ${name}`, totals, this.#host.allowances));
       else known.set(totals);
     }
   }

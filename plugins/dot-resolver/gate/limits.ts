@@ -32,14 +32,16 @@ export const answerLimits = {
     min: 0,
     max: 604_800_000,
     unit: 'ms',
-    reason: 'the longest that an answer is kept, whatever its TTL says (RFC 8767 section 4 has a week for the most)',
+    reason:
+      'the longest that an answer is kept, whatever its TTL says (RFC 8767 section 4 has a week for the most)',
   },
   'negative-ttl-max': {
     default: 3_600_000,
     min: 0,
     max: 10_800_000,
     unit: 'ms',
-    reason: 'the same for "no such name" and "no such data" (RFC 2308 section 5 has three hours for the most)',
+    reason:
+      'the same for "no such name" and "no such data" (RFC 2308 section 5 has three hours for the most)',
   },
   'failure-ttl': {
     default: 1_000,
@@ -74,7 +76,10 @@ const defaults: Readonly<Record<string, number>> = {
 
 /** The table of the limits of connections with the defaults of this gate. */
 export function memberDefaults<T extends LimitsTable>(table: T): T {
-  const rows = Object.entries(table).map(([name, row]) => [name, { ...row, default: defaults[name] ?? row.default }]);
+  const rows = Object.entries(table).map(([name, row]) => [
+    name,
+    { ...row, default: defaults[name] ?? row.default },
+  ]);
   return Object.fromEntries(rows) as T;
 }
 

@@ -37,10 +37,14 @@ const kinds: readonly ReplyKind[] = ['memory', 'asked', 'stale', 'failed', 'refu
 /** What is counted for the whole gate. */
 export function gateMetrics(metrics: Metrics) {
   return {
-    refused: metrics.counter('resolve_refused_total', 'Requests of dot-resolver that were refused, by reason.', [
-      'reason',
+    refused: metrics.counter(
+      'resolve_refused_total',
+      'Requests of dot-resolver that were refused, by reason.',
+      ['reason'],
+    ),
+    memory: metrics.gauge('resolve_memory', 'What dot-resolver keeps in memory: answers, and their octets.', [
+      'what',
     ]),
-    memory: metrics.gauge('resolve_memory', 'What dot-resolver keeps in memory: answers, and their octets.', ['what']),
     underWay: metrics.gauge('resolve_questions', 'Questions of dot-resolver under way to upstreams.', []),
   };
 }

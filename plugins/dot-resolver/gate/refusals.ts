@@ -20,7 +20,11 @@ export const noRecursion: Refusal = {
   ...prohibited,
   text: 'only questions with RD are answered: what others have asked is not told',
 };
-export const noTransfers: Refusal = { reason: 'transfer', ...notSupported, text: 'no zones are transferred here' };
+export const noTransfers: Refusal = {
+  reason: 'transfer',
+  ...notSupported,
+  text: 'no zones are transferred here',
+};
 export const otherClass: Refusal = { reason: 'class', ...notSupported, text: 'only class IN is answered' };
 export const unknownView: Refusal = {
   reason: 'unknown-view',
@@ -53,7 +57,12 @@ export const oddities: Readonly<Record<QueryOddity, Refusal | undefined>> = {
   malformed: { reason: 'malformed', rcode: Rcode.FORMERR },
   opcode: { reason: 'opcode', rcode: Rcode.NOTIMP },
   'edns-version': { reason: 'edns-version', rcode: Rcode.BADVERS },
-  records: { reason: 'records', rcode: Rcode.FORMERR, infoCode: EdeCode.OTHER, text: 'a question with records, or TSIG' },
+  records: {
+    reason: 'records',
+    rcode: Rcode.FORMERR,
+    infoCode: EdeCode.OTHER,
+    text: 'a question with records, or TSIG',
+  },
 };
 
 /** What a client is told when the access list does not let it. Which rule, and why, is for the log. */

@@ -129,7 +129,9 @@ export class Session implements AnswerHandler {
     let standing: Standing | undefined;
     try {
       reader.read(octets, 0, octets.length);
-      const name = Name.fromWire(octets.subarray(reader.questionStart, reader.questionEnd - typeAndClassOctets));
+      const name = Name.fromWire(
+        octets.subarray(reader.questionStart, reader.questionEnd - typeAndClassOctets),
+      );
       standing = await means.decide(this.#connection, name);
     } catch (error) {
       means.onDefect(error);
@@ -176,7 +178,11 @@ export class Session implements AnswerHandler {
     }
     const client = view.config['proxy-protocol'] ? this.#whoAsks() : undefined;
     const passSubnet = view.config['client-subnet'] === 'pass';
-    answers.ask(reader, new Question(this, reader, standing, view, passSubnet, nowMs(), client), standing.share);
+    answers.ask(
+      reader,
+      new Question(this, reader, standing, view, passSubnet, nowMs(), client),
+      standing.share,
+    );
   }
 
   /** The answer to a question that has waited. */

@@ -57,7 +57,7 @@ const recordHeadOctets = 12;
 
 export class LocalZone {
   readonly apex: Name;
-  /** The SOA record as it stands in denials: with the TTL of RFC 2308 section 5, the smaller of its own and its minimum. */
+  /** The SOA record as it stands in denials: with the TTL of RFC 2308 section 3, the smaller of its own and its minimum. */
   readonly denial: ResourceRecord;
   readonly #nodes: ReadonlyMap<string, Node>;
 

@@ -45,10 +45,13 @@ clients:
     const metrics = new Metrics();
     parts = {
       identity: () => own,
+      ownName: Name.parse('gate.example'),
+      folder: '/etc/danced',
       extensionType: defaultExtensionType,
       features: tlsFeatures(),
       access,
       grants: new Grants(new Budgets({ kind: 'rates', nowMs })),
+      rates: new Budgets({ kind: 'rates', nowMs }),
       budgets: new AdmissionBudgets({ nowMs }),
       resolver: new ScriptedResolver(),
       roots: [],

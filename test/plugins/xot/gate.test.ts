@@ -18,6 +18,7 @@ import { DnsServer, type HeardQuery } from '../../support/dns-server.ts';
 import { clientName, GateBed } from '../../support/gate-bed.ts';
 import { limitsOf } from '../../support/limits.ts';
 import { memoryLog, type MemoryLog } from '../../support/memory-log.ts';
+import { asksOnly, partialHost } from '../../support/plugin-host.ts';
 import { credentialsOf, issueTestIdentity, tlsaOf } from '../../support/test-identity.ts';
 import { address, answer, edeOf, edns, request, soa, zone, type RequestFields } from './messages.ts';
 
@@ -91,8 +92,8 @@ describe('xot/gate', () => {
     metrics = new Metrics();
     const grants = new Grants({ take: () => true });
     plugin = xotGate.setup(
-      {
-        access: { ask: ({ client }, asked) => grants.ask(list, client, asked) },
+      partialHost({
+        access: asksOnly(({ client }, asked) => grants.ask(list, client, asked)),
         log,
         metrics,
         nowMs: () => 0,
@@ -105,7 +106,7 @@ describe('xot/gate', () => {
             close: () => Promise.resolve(),
           };
         },
-      },
+      }),
       configOf(limits),
     );
   }

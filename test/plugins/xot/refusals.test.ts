@@ -22,7 +22,7 @@ import { accessFrom } from '../../support/access.ts';
 import { DnsServer, type HeardQuery } from '../../support/dns-server.ts';
 import { limitsOf } from '../../support/limits.ts';
 import { memoryLog, type MemoryLog } from '../../support/memory-log.ts';
-import { partialHost } from '../../support/plugin-host.ts';
+import { asksOnly, partialHost } from '../../support/plugin-host.ts';
 import { provedClient } from '../../support/proved-client.ts';
 import { address, answer, edeOf, edns, request, soa, zone } from './messages.ts';
 
@@ -46,19 +46,17 @@ describe('xot/gate, told by the access list', () => {
   let metrics: Metrics;
 
   /** Says `decision`, and counts what is given back. */
-  const scripted: PluginAccess = {
-    ask: (_from, wish): Promise<Grant> => {
-      asked.push(wish);
-      if (failure) return Promise.reject(failure);
-      held++;
-      let isHeld = true;
-      const release = (): void => {
-        if (isHeld) released++;
-        isHeld = false;
-      };
-      return Promise.resolve({ decision, release });
-    },
-  };
+  const scripted: PluginAccess = asksOnly((_from, wish): Promise<Grant> => {
+    asked.push(wish);
+    if (failure) return Promise.reject(failure);
+    held++;
+    let isHeld = true;
+    const release = (): void => {
+      if (isHeld) released++;
+      isHeld = false;
+    };
+    return Promise.resolve({ decision, release });
+  });
 
   beforeEach(async () => {
     onQuery = ({ message, send }) => {
@@ -313,7 +311,10 @@ describe('xot/gate, told by the access list', () => {
 clients: { ns2.example: { allow: [{ action: transfer, zones: ["*"], transfers-at-once: 1 }] } }
 `);
     const grants = new Grants({ take: () => true });
-    setup({}, { ask: ({ client: from }, wish) => grants.ask(list, from, wish) });
+    setup(
+      {},
+      asksOnly(({ client: from }, wish) => grants.ask(list, from, wish)),
+    );
     onQuery = () => undefined;
     const abort = new AbortController();
     const first = (await ask(axfr, abort.signal)) as AsyncIterable<unknown>;
