@@ -49,6 +49,8 @@ function addLine(set: NameSet, text: string, place: Place): void {
     addName(set, blocked, place);
   } else if (others.length === 0) {
     addName(set, first, place);
+  } else if (isIP(first) !== 0 && others.every((name) => ownNames.has(name.toLowerCase()))) {
+    return;
   } else if (nowhere.has(first)) {
     for (const name of others)
       if (!ownNames.has(name.toLowerCase()) && isIP(name) === 0) addName(set, name, place);
@@ -69,6 +71,11 @@ const ownNames = new Set([
   'broadcasthost',
   'ip6-localhost',
   'ip6-loopback',
+  'ip6-localnet',
+  'ip6-mcastprefix',
+  'ip6-allnodes',
+  'ip6-allrouters',
+  'ip6-allhosts',
 ]);
 
 function addName(set: NameSet, text: string, { file, line }: Place): void {

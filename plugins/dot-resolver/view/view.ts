@@ -14,7 +14,6 @@ import {
   Forwarder,
   Rcode,
   RrClass,
-  type Counter,
   type ForwardedClient,
   type ForwardEnd,
   type ForwardLimits,
@@ -59,13 +58,10 @@ const headerOctets = 12;
 export class View {
   readonly #name: string;
   readonly #log: Log;
-  readonly #answers: Counter;
   readonly #blockAnswer: ViewConfig['block-answer'];
   readonly #files: ViewFiles;
   readonly #forwarder: ViewForwarder | undefined;
-  readonly #from: Readonly<
-    Record<'list' | 'zone' | 'upstream', { readonly view: string; readonly from: string }>
-  >;
+  readonly #answers: Readonly<Record<'list' | 'zone' | 'upstream', { value: number }>>;
   #data: ViewData;
   #generation = 1;
   #wrong: string | undefined;
@@ -76,15 +72,15 @@ export class View {
     this.#name = view;
     this.#log = parts.log;
     this.#blockAnswer = config['block-answer'];
-    this.#answers = parts.metrics.counter(
+    const answers = parts.metrics.counter(
       'dot_view_answers_total',
       'Questions that the cache had no answer to, by what of the view answered: list, zone or upstream.',
       ['view', 'from'],
     );
-    this.#from = {
-      list: { view, from: 'list' },
-      zone: { view, from: 'zone' },
-      upstream: { view, from: 'upstream' },
+    this.#answers = {
+      list: answers.series({ view, from: 'list' }),
+      zone: answers.series({ view, from: 'zone' }),
+      upstream: answers.series({ view, from: 'upstream' }),
     };
     this.#files = new ViewFiles(config, limits, readText);
     this.#data = this.#files.read();
@@ -114,7 +110,7 @@ export class View {
     const data = this.#data;
     const verdict = judgeName(data, query.octets, headerOctets);
     if (verdict !== undefined) {
-      this.#answers.add(this.#from.list);
+      this.#answers.list.value += 1;
       end(refusal(new LocalAnswer(query), verdict, this.#blockAnswer));
       return nothing;
     }
@@ -156,7 +152,7 @@ export class View {
         return answer.isEmpty ? this.#forward(query, end) : this.#forwardTarget(query, answer, name, end);
       }
       if ('octets' in step) {
-        this.#answers.add(this.#from.zone);
+        this.#answers.zone.value += 1;
         end(step);
         return nothing;
       }
@@ -164,7 +160,7 @@ export class View {
       name = step.next;
       const verdict = judgeName(data, name.wire, 0);
       if (verdict === undefined) continue;
-      this.#answers.add(this.#from.list);
+      this.#answers.list.value += 1;
       end(refusal(answer, verdict, this.#blockAnswer));
       return nothing;
     }
@@ -181,7 +177,7 @@ export class View {
 
   #forward(query: ViewQuery, end: (outcome: ViewOutcome) => void): GiveUp {
     if (this.#forwarder === undefined) return this.#refuseUnknown(query, end);
-    this.#answers.add(this.#from.upstream);
+    this.#answers.upstream.value += 1;
     const endHere: ForwardEnd = (outcome) => {
       end(Buffer.isBuffer(outcome) ? { octets: outcome } : outcome);
     };
@@ -196,7 +192,7 @@ export class View {
     end: (outcome: ViewOutcome) => void,
   ): GiveUp {
     if (this.#forwarder === undefined) return this.#refuseUnknown(query, end);
-    this.#answers.add(this.#from.upstream);
+    this.#answers.upstream.value += 1;
     const octets = Buffer.concat([
       query.octets.subarray(0, headerOctets),
       target.wire,
@@ -219,7 +215,7 @@ export class View {
   }
 
   #refuseUnknown(query: ViewQuery, end: (outcome: ViewOutcome) => void): GiveUp {
-    this.#answers.add(this.#from.zone);
+    this.#answers.zone.value += 1;
     const ede = { infoCode: EdeCode.PROHIBITED, text: 'only the local zones are answered here' };
     end(new LocalAnswer(query).finish(Rcode.REFUSED, [], ede));
     return nothing;
