@@ -51,7 +51,7 @@ const unknownAuthority: ReadonlySet<unknown> = new Set([
 /** Node's own words for these advise what its users can do, who write programs. */
 function wordsFor(error: Error): string {
   return 'code' in error && unknownAuthority.has(error.code)
-    ? 'its certificate is from an authority that is not known here; name the file of the authority with `ca` in `resolver`'
+    ? 'its certificate is from an authority that is not known here; name the file of the authority with `ca`'
     : error.message;
 }
 
