@@ -182,11 +182,13 @@ With \`mode: sentinel\` also \`+role\`; with \`mode: cluster\` also \`+cluster|s
 for \`danced\` on each node.`;
 }
 
-/** A section for every map at the top level. */
+/** A section for every map at the top level, and for every single value but those that the rest of the page explains. */
 function topLevel(): string {
   const sections = Object.entries(configSchema.shape).flatMap(([key, schema]) => {
     const { inner, about } = unwrap(schema);
-    if (!(inner instanceof z.ZodObject)) return [];
+    if (key === 'version' || key === 'plugins') return [];
+    if (!(inner instanceof z.ZodObject))
+      return [`## \`${key}\`\n\n${keysTable(z.object({ [key]: schema }))}`];
     const parts = [
       keysTable(inner),
       ...innerTables(inner),

@@ -32,7 +32,7 @@ export function registerRun(program: Command): void {
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .action(async ({ config }: { config: string }) => {
       const worker = workerNumber();
-      await (worker === undefined ? run(config) : runWorker(worker));
+      await (worker === undefined ? runFile(config) : runWorker(worker));
       process.exitCode = exitCode.done;
     });
 }
@@ -48,21 +48,31 @@ interface Running {
   kill(): void;
 }
 
-async function run(file: string): Promise<void> {
+type ReadNow = () => Promise<CheckedText>;
+
+/** Runs the configuration of a file. */
+export async function runFile(file: string): Promise<void> {
+  await runDaemon(() => read(file));
+}
+
+/** Runs the configuration that `readNow` gives, at first and after each SIGHUP, until a signal ends it. Rejects with CommandError. */
+export async function runDaemon(readNow: ReadNow): Promise<void> {
   // From the beginning: a SIGHUP that comes while we start would end the process.
   let reloadNow = (): void => undefined;
   process.on('SIGHUP', () => {
     reloadNow();
   });
-  const first = await inWords(() => read(file));
+  const [first, inherited] = await inWords(
+    async () => [await readNow(), inheritedSockets(process.env, process.pid)] as const,
+  );
+  const { file } = first;
   const { workers } = first.loaded.config;
-  const inherited = await inWords(() => inheritedSockets(process.env, process.pid));
   if (workers > 1 && inherited.left.length > 0) {
     throw new CommandError(
       'the sockets of a socket unit are for one process: take `workers` out, or run without the unit',
     );
   }
-  const running = workers > 1 ? await runWorkers(first) : await runAlone(first, inherited);
+  const running = workers > 1 ? await runWorkers(first, readNow) : await runAlone(first, inherited, readNow);
   running.log().info('running', {
     config: file,
     node: process.version,
@@ -92,21 +102,25 @@ async function read(file: string): Promise<CheckedText> {
   return { file, text, loaded: await loadConfigAndPlugins(file, undefined, text) };
 }
 
-async function runAlone({ file, loaded }: CheckedText, inherited: InheritedSockets): Promise<Running> {
+async function runAlone(
+  { loaded }: CheckedText,
+  inherited: InheritedSockets,
+  readNow: ReadNow,
+): Promise<Running> {
   const { level, format } = loaded.config.observe;
   const log = createLog({ level, format });
   minding(() => log);
   const daemon = await inWords(() => Daemon.start({ loaded, log, inherited }));
   return {
     log: () => log,
-    reload: () => void reload(daemon, file, log),
+    reload: () => void reload(daemon, readNow, log),
     stop: (withinMs) => daemon.stop(withinMs),
     kill: () => undefined,
   };
 }
 
-async function runWorkers(first: CheckedText): Promise<Running> {
-  const parent = await inWords(() => WorkerParent.start(first, { read: () => read(first.file) }));
+async function runWorkers(first: CheckedText, readNow: ReadNow): Promise<Running> {
+  const parent = await inWords(() => WorkerParent.start(first, { read: readNow }));
   minding(() => parent.log);
   return {
     log: () => parent.log,
@@ -128,10 +142,10 @@ function minding(log: () => ProcessLog): void {
   });
 }
 
-async function reload(daemon: Daemon, file: string, log: ProcessLog): Promise<void> {
+async function reload(daemon: Daemon, readNow: ReadNow, log: ProcessLog): Promise<void> {
   let loaded: LoadedConfig | undefined;
   try {
-    loaded = await loadConfigAndPlugins(file);
+    ({ loaded } = await readNow());
   } catch (error) {
     sayNotReloaded(log, error);
   }

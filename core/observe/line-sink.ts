@@ -34,6 +34,8 @@ export class LineSink {
   readonly #say: (lost: number) => string;
   readonly #isShared: boolean;
   #waiting = '';
+  /** What comes after the piece that is being written. */
+  #behind = nothing;
   /** What the descriptor was not ready for; it is tried again soon. */
   #refused = nothing;
   /** A write is under way, or waits for a descriptor that was not ready. */
@@ -76,8 +78,9 @@ export class LineSink {
    * is left to it.
    */
   flush(): void {
-    let octets = Buffer.concat([this.#refused, this.#take()]);
+    let octets = Buffer.concat([this.#refused, this.#behind, this.#take()]);
     this.#refused = nothing;
+    this.#behind = Buffer.alloc(0);
     for (let tries = 0; octets.length > 0 && tries < flushTries;) {
       try {
         octets = octets.subarray(writeSync(this.#fd, this.#piece(octets)));
@@ -103,12 +106,18 @@ export class LineSink {
     this.#gathering = undefined;
     this.#busy = octets.length > 0;
     if (!this.#busy) return;
-    write(this.#fd, this.#piece(octets), (error, written) => {
+    const piece = this.#piece(octets);
+    const behind = octets.subarray(piece.length);
+    this.#behind = behind;
+    write(this.#fd, piece, (error, written) => {
+      // `flush` may have taken what came after the piece.
+      const left = this.#behind === behind ? octets : piece;
+      this.#behind = nothing;
       if (!error) {
-        if (written < octets.length) this.#writeNext(octets.subarray(written));
+        if (written < left.length) this.#writeNext(left.subarray(written));
         else this.#gather();
       } else if (isNotReady(error)) {
-        this.#refused = octets;
+        this.#refused = left;
         setTimeout(() => {
           // `flush` may have taken it meanwhile.
           const again = this.#refused;
@@ -117,7 +126,7 @@ export class LineSink {
         }, retryMs).unref();
       } else {
         // A full disk or a closed pipe: the next line tries again.
-        this.#lost += countLines(octets);
+        this.#lost += countLines(left);
         this.#busy = false;
       }
     });

@@ -91,6 +91,14 @@ describe('the configuration', () => {
     expect(config.observe).to.deep.equal({ level: 'info', format: 'json' });
   });
 
+  it('has one process unless it is told how many', () => {
+    expect(load(right).workers).to.equal(1);
+    expect(load(`${right}workers: 64\n`).workers).to.equal(64);
+    for (const wrong of ['0', '65', '1.5', 'two', '"2"']) {
+      expect(problemsOf(`${right}workers: ${wrong}\n`)[0]).to.match(/^danced\.yaml:17:10: workers: /);
+    }
+  });
+
   it('validates by itself unless it is told that a resolver does', () => {
     const { resolver } = load(having('  validation: trust-ad\n', ''));
     expect(resolver).to.deep.include({

@@ -48,6 +48,33 @@ describe('a log whose lines cannot be written', () => {
   });
 });
 
+describe('a log that several processes write to one pipe', () => {
+  it('has each line in one piece, also when its reader is slow', () => {
+    const module = new URL('../../../core/observe/log.ts', import.meta.url).href;
+    const script = `import { createLog } from '${module}';
+      const log = createLog({ level: 'info', format: 'json', isShared: true });
+      for (let number = 0; number < 3000; number++) {
+        log.info('a line', { number, pad: 'x'.repeat(number % 300) });
+        if (number % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      }`;
+    const reader = `const { readSync, writeSync } = require('node:fs');
+      const octets = Buffer.alloc(3000);
+      for (let count; (count = readSync(0, octets)) > 0; writeSync(1, octets, 0, count)) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+      }`;
+    const shell =
+      'writer() { "$0" --input-type=module -e "$1" 2>&1; }; { writer "$1" & writer "$1" & wait; } | "$0" -e "$2"';
+    const { stdout } = spawnSync('sh', ['-c', shell, process.execPath, script, reader], {
+      encoding: 'utf8',
+      maxBuffer: 1e8,
+    });
+    // What the reader has not taken when the processes end is lost, but for what the pipe holds.
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines).to.have.length.above(500);
+    for (const line of lines) expect(() => JSON.parse(line) as unknown, line).to.not.throw();
+  });
+});
+
 /** Real writes, and a clock that stands still but for the ticks of the test. */
 describe('a log of many lines', () => {
   let folder: string;
