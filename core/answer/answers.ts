@@ -12,11 +12,17 @@ import type { Answer } from './answer.ts';
 import { AnswerMemory } from './answer-memory.ts';
 import { AnswerScanner, type KeepBounds } from './answer-scanner.ts';
 import { KeyTable, type KeySought, type Keyed } from './key-table.ts';
+import { maxKeyOctets } from './query-reader.ts';
 
 /** What came of a question: a whole response, with more to be said of it (RFC 8914), or why there is none. */
-export type SourceOutcome =
-  | { readonly octets: Buffer; readonly infoCode?: number | undefined; readonly text?: string | undefined }
-  | SourceFailure;
+export type SourceOutcome = Buffer | SourceAnswer | SourceFailure;
+
+/** A response with an Extended DNS Error (RFC 8914) of our own. */
+export interface SourceAnswer {
+  readonly octets: Buffer;
+  readonly infoCode?: number | undefined;
+  readonly text?: string | undefined;
+}
 
 /** For the operator; the client gets the Extended DNS Error. */
 export interface SourceFailure {
@@ -26,6 +32,10 @@ export interface SourceFailure {
 
 /** Somebody who waits. One of `answered` and `failed` is called, once. */
 export interface Waiting {
+  /** The question as it was asked stands in them, and stays: name, type and class. */
+  readonly octets: Buffer;
+  readonly questionStart: number;
+  readonly questionEnd: number;
   /** Has the question asked, for all who wait: `end` is called once, now or later, unless it is given up before. */
   ask(end: (outcome: SourceOutcome) => void): () => void;
   /** The answer is lent for as long as the call lasts. */
@@ -65,28 +75,83 @@ const staleTtl = 30;
 const recheckAfterMs = 30_000;
 
 /** One question under way, for all who wait for it. */
-class Flight implements Keyed {
+class Flight implements Keyed<Flight> {
   readonly hash: number;
-  readonly key: Buffer;
-  readonly waiting: Waiting[];
+  next: Flight | undefined = undefined;
+  /** The first; his are the octets of the question. */
+  readonly first: Waiting;
+  others: Waiting[] | undefined = undefined;
   giveUp: () => void = nothing;
   /** When the old answer is given. */
   timer: NodeJS.Timeout | undefined = undefined;
   /** The old answer has been given to those who waited, and is for all who come. */
   isLate = false;
+  readonly #scope: number;
+  readonly #flags: number;
 
-  constructor({ hash, key }: Keyed, first: Waiting) {
+  constructor({ hash, key }: KeySought, first: Waiting) {
     this.hash = hash;
-    this.key = key;
-    this.waiting = [first];
+    this.first = first;
+    this.#scope = scopeOf(key);
+    this.#flags = key[flagsInKey]!;
   }
+
+  isKeyOf({ key, keyLength }: KeySought): boolean {
+    const { octets, questionStart, questionEnd } = this.first;
+    if (keyLength - questionInKey !== questionEnd - questionStart) return false;
+    if (scopeOf(key) !== this.#scope || key[flagsInKey] !== this.#flags) return false;
+    for (let at = questionStart, out = questionInKey; at < questionEnd; at += 1, out += 1)
+      if (keyOctet(octets, at, questionEnd) !== key[out]) return false;
+    return true;
+  }
+
+  /** Makes the key anew. */
+  writeKey(to: { hash: number; readonly key: Buffer; keyLength: number }): void {
+    const { octets, questionStart, questionEnd } = this.first;
+    to.hash = this.hash;
+    to.key.writeUInt32BE(this.#scope, 0);
+    to.key[flagsInKey] = this.#flags;
+    let out = questionInKey;
+    for (let at = questionStart; at < questionEnd; at += 1, out += 1)
+      to.key[out] = keyOctet(octets, at, questionEnd);
+    to.keyLength = out;
+  }
+
+  join(waiting: Waiting): void {
+    (this.others ??= []).push(waiting);
+  }
+
+  /** Those who wait; from now on nobody does, unless he comes later. */
+  *leave(): Generator<Waiting, void, undefined> {
+    const { others } = this;
+    this.others = undefined;
+    if (!this.isLate) yield this.first;
+    if (others !== undefined) yield* others;
+  }
+}
+
+/** As QueryReader has it: scope, flags, name in lower case, type and class. */
+const flagsInKey = 4;
+const questionInKey = 5;
+const typeAndClassOctets = 4;
+
+function scopeOf(key: Buffer): number {
+  return ((key[0]! << 24) | (key[1]! << 16) | (key[2]! << 8) | key[3]!) >>> 0;
+}
+
+/** RFC 4343: a name without its case; type and class are no letters. */
+function keyOctet(octets: Buffer, at: number, questionEnd: number): number {
+  const octet = octets[at]!;
+  return octet >= 0x41 && octet <= 0x5a && at < questionEnd - typeAndClassOctets ? octet + 0x20 : octet;
 }
 
 export class Answers {
   #memory: AnswerMemory;
   readonly #scanner = new AnswerScanner();
   readonly #flights = new KeyTable<Flight>();
-  readonly #open = new Set<Flight>();
+  /** Of the flight that has ended. */
+  readonly #sought = { hash: 0, key: Buffer.alloc(maxKeyOctets), keyLength: 0 };
+  #underWay = 0;
   readonly #nowMs: () => number;
   #limits: AnswerLimits;
 
@@ -105,7 +170,7 @@ export class Answers {
   }
 
   get underWay(): number {
-    return this.#open.size;
+    return this.#underWay;
   }
 
   /** Other sizes of the memory mean another memory, which is empty. */
@@ -130,10 +195,10 @@ export class Answers {
     const underWay = this.#flights.find(sought);
     if (underWay !== undefined) {
       const isAnswered = underWay.isLate && this.#giveOld(sought, [waiting]);
-      if (!isAnswered) underWay.waiting.push(waiting);
+      if (!isAnswered) underWay.join(waiting);
       return;
     }
-    if (this.#open.size >= this.#limits.questions * share) {
+    if (this.#underWay >= this.#limits.questions * share) {
       this.#fail(sought, [waiting], tooMany);
       return;
     }
@@ -147,52 +212,63 @@ export class Answers {
 
   /** Gives up what is under way. */
   close(): void {
-    for (const flight of this.#open) {
-      clearTimeout(flight.timer);
+    for (const flight of [...this.#flights.all()]) {
+      this.#remove(flight);
       flight.giveUp();
-      for (const waiting of flight.waiting) waiting.failed(closed);
+      for (const waiting of flight.leave()) waiting.failed(closed);
     }
-    this.#open.clear();
-    this.#flights.clear();
   }
 
   #begin(sought: KeySought, waiting: Waiting): void {
-    const key = Buffer.from(sought.key.subarray(0, sought.keyLength));
-    const kept: KeySought = { hash: sought.hash, key, keyLength: key.length };
-    const flight = new Flight(kept, waiting);
-    // One that it displaces goes on, and is found by nobody.
+    const flight = new Flight(sought, waiting);
+    // One that has no place there is found by nobody, and goes on all the same.
     this.#flights.add(flight);
-    this.#open.add(flight);
+    this.#underWay += 1;
+    if (this.#limits.staleMs > 0 && this.#memory.find(sought, this.#nowMs())) this.#watch(flight);
     flight.giveUp = waiting.ask((outcome) => {
-      this.#end(kept, flight, outcome);
+      this.#end(flight, outcome);
     });
-    if (!this.#open.has(flight)) return;
-    if (this.#limits.staleMs > 0 && this.#memory.find(kept, this.#nowMs())) {
-      flight.timer = setTimeout(() => {
-        flight.isLate = true;
-        const waited = flight.waiting.splice(0);
-        if (!this.#giveOld(kept, waited)) flight.waiting.push(...waited);
-      }, this.#limits.staleAfterMs);
-    }
   }
 
-  #end(sought: KeySought, flight: Flight, outcome: SourceOutcome): void {
-    clearTimeout(flight.timer);
+  /** There is an old answer: who has waited for long enough gets that. */
+  #watch(flight: Flight): void {
+    flight.timer = setTimeout(() => {
+      flight.writeKey(this.#sought);
+      if (!this.#memory.find(this.#sought, this.#nowMs())) return;
+      this.#giveOld(this.#sought, flight.leave());
+      flight.isLate = true;
+    }, this.#limits.staleAfterMs);
+  }
+
+  #remove(flight: Flight): void {
+    if (flight.timer !== undefined) clearTimeout(flight.timer);
     this.#flights.remove(flight);
-    this.#open.delete(flight);
+    this.#underWay -= 1;
+  }
+
+  #end(flight: Flight, outcome: SourceOutcome): void {
+    this.#remove(flight);
+    const sought = this.#sought;
+    flight.writeKey(sought);
     if ('failure' in outcome) {
-      this.#fail(sought, flight.waiting, outcome);
+      this.#fail(sought, flight.leave(), outcome);
       return;
     }
-    const wrong = this.#scan(outcome.octets);
+    const isBare = Buffer.isBuffer(outcome);
+    const wrong = this.#scan(isBare ? outcome : outcome.octets);
     if (wrong !== undefined) {
-      this.#fail(sought, flight.waiting, { failure: `the answer is malformed: ${wrong}`, isTimeout: false });
+      this.#fail(sought, flight.leave(), { failure: `the answer is malformed: ${wrong}`, isTimeout: false });
       return;
     }
-    const { infoCode, text } = outcome;
-    if (infoCode !== undefined) this.#scanner.addError(encodeOptions([extendedError(infoCode, text)]));
+    if (!isBare) this.#explain(outcome);
     const answer = this.#keep(sought);
-    for (const waiting of flight.waiting) waiting.answered(answer, fresh);
+    const { first, others } = flight;
+    if (!flight.isLate) first.answered(answer, fresh);
+    if (others !== undefined) for (const waiting of others) waiting.answered(answer, fresh);
+  }
+
+  #explain({ infoCode, text }: Pick<SourceAnswer, 'infoCode' | 'text'>): void {
+    if (infoCode !== undefined) this.#scanner.addError(encodeOptions([extendedError(infoCode, text)]));
   }
 
   /** What is wrong with it; else the scanner holds it. */
@@ -221,13 +297,13 @@ export class Answers {
     return memory.put(sought, scanner.octets, scanner, seconds, nowMs) ? memory : scanner;
   }
 
-  #fail(sought: KeySought, waiting: readonly Waiting[], failure: SourceFailure): void {
+  #fail(sought: KeySought, waiting: Iterable<Waiting>, failure: SourceFailure): void {
     this.#memory.noteFailure(sought, this.#nowMs() + recheckAfterMs);
-    if (waiting.length === 0 || this.#giveOld(sought, waiting)) return;
+    if (this.#giveOld(sought, waiting)) return;
     for (const each of waiting) each.failed(failure);
   }
 
-  #giveOld(sought: KeySought, waiting: readonly Waiting[]): boolean {
+  #giveOld(sought: KeySought, waiting: Iterable<Waiting>): boolean {
     const memory = this.#memory;
     const nowMs = this.#nowMs();
     if (!memory.find(sought, nowMs)) return false;

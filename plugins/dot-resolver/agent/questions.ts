@@ -20,7 +20,7 @@ import {
   type PlainSource,
   type ReplyTo,
   type ReplyWay,
-  type SourceOutcome,
+  type SourceFailure,
 } from '../../../core/index.ts';
 import type { CaptiveNetwork } from './captive.ts';
 import type { Gates } from './gates.ts';
@@ -115,7 +115,11 @@ export class Questions {
       void this.#askCaptive(asked, query, captive);
       return;
     }
+    const { octets, questionStart, questionEnd } = asked.to;
     this.answers.ask(reader, {
+      octets,
+      questionStart,
+      questionEnd,
       ask: (end) => {
         this.#askGates(query, limits['agent-time']).then(end, (error: unknown) => {
           this.#options.log.error('defect', { doing: 'question', error });
@@ -133,10 +137,10 @@ export class Questions {
     });
   }
 
-  async #askGates(query: Buffer, timeMs: number): Promise<SourceOutcome> {
+  async #askGates(query: Buffer, timeMs: number): Promise<Buffer | SourceFailure> {
     try {
       // The link has seen to it that the question of the answer is ours, if it has one; the scanner, that it has.
-      return { octets: await this.#options.means().gates.ask(hopQuery(query), timeMs) };
+      return await this.#options.means().gates.ask(hopQuery(query), timeMs);
     } catch (error) {
       if (!(error instanceof GatesError)) throw error;
       return { failure: error.message, isTimeout: error.isTimeout };
@@ -149,7 +153,7 @@ export class Questions {
     const timeMs = Math.max(limits['agent-time'] - limits['captive-time'], limits['captive-time']);
     try {
       const outcome = await this.#askGates(query, timeMs);
-      const fresh = 'failure' in outcome ? undefined : readAnswer(outcome.octets);
+      const fresh = 'failure' in outcome ? undefined : readAnswer(outcome);
       if (fresh !== undefined) {
         this.#answer(asked, fresh, noExtras, 'gate');
         return;

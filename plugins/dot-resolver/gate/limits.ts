@@ -23,7 +23,8 @@ export const answerLimits = {
   'cache-octets': {
     default: 128 * 1024 * 1024,
     min: 0,
-    max: 64 * 1024 * 1024 * 1024,
+    // Places in it are numbers of 31 bits, of words of four octets.
+    max: 8 * 1024 * 1024 * 1024,
     unit: 'octets',
     reason: 'of memory for them; an answer takes some 600',
   },

@@ -76,8 +76,9 @@ export class Question implements Waiting, ReplyTo, ViewQuery {
     this.class = reader.class;
   }
 
-  readonly name = (): Name =>
-    Name.fromWire(this.octets.subarray(headerOctets, this.questionEnd - typeAndClassOctets));
+  name(): Name {
+    return Name.fromWire(this.octets.subarray(headerOctets, this.questionEnd - typeAndClassOctets));
+  }
 
   ask(end: (outcome: SourceOutcome) => void): () => void {
     return this.#view.view.resolve(this, end);

@@ -117,9 +117,9 @@ export class LocalAnswer {
     rcode,
     ...sections
   }: Pick<Message, 'answers' | 'authorities' | 'additionals'> & { readonly rcode: number }): Message {
-    const { name, type, class: rrClass, checkingDisabled } = this.#query;
+    const { type, class: rrClass, checkingDisabled } = this.#query;
     const header = { ...resolverFlags, cd: checkingDisabled, rcode };
-    return { header, questions: [{ name: name(), type, class: rrClass }], ...sections };
+    return { header, questions: [{ name: this.#query.name(), type, class: rrClass }], ...sections };
   }
 }
 

@@ -6,7 +6,7 @@ export interface ViewQuery {
   /** The message to forward: one question, its name uncompressed, and perhaps an OPT record with DO if that is wanted. */
   readonly octets: Buffer;
   /** Made when it is asked for: most questions are forwarded as they are. */
-  readonly name: () => Name;
+  name(): Name;
   readonly type: number;
   readonly class: number;
   readonly dnssecOk: boolean;
@@ -30,4 +30,5 @@ export interface ViewFailure {
   readonly isTimeout: boolean;
 }
 
-export type ViewOutcome = ViewAnswer | ViewFailure;
+/** A bare message comes from upstream as it is. */
+export type ViewOutcome = Buffer | ViewAnswer | ViewFailure;

@@ -178,10 +178,7 @@ export class View {
   #forward(query: ViewQuery, end: (outcome: ViewOutcome) => void): GiveUp {
     if (this.#forwarder === undefined) return this.#refuseUnknown(query, end);
     this.#answers.upstream.value += 1;
-    const endHere: ForwardEnd = (outcome) => {
-      end(Buffer.isBuffer(outcome) ? { octets: outcome } : outcome);
-    };
-    return this.#forwarder.ask(query.octets, endHere, query.client);
+    return this.#forwarder.ask(query.octets, end, query.client);
   }
 
   /** Asks for the name that an alias leads to, with all else as it was asked. */
