@@ -4,8 +4,9 @@
  */
 import { parseArgs } from 'node:util';
 import { benchAccess } from './access/bench.ts';
+import { benchDot } from './dot/bench.ts';
 import { benchHandshake } from './handshake/bench.ts';
-import { MeansMissing } from './handshake/trixie.ts';
+import { MeansMissing } from './trixie.ts';
 import { loadCpu, pinThisProcess } from './processes.ts';
 import { benchProof } from './proof/bench.ts';
 import { presentRows, type Row } from './report.ts';
@@ -17,6 +18,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['proof', benchProof],
   ['handshake', benchHandshake],
   ['access', benchAccess],
+  ['dot', benchDot],
 ]);
 
 const { values, positionals } = parseArgs({

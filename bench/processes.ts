@@ -14,6 +14,16 @@ export function pinned(cpu: number, command: string, args: readonly string[]): [
   return ['taskset', ['-c', String(cpu), command, ...args]];
 }
 
+/**
+ * Command and arguments that run a program before all others on its CPU, as far as this user may (nice(1), and sched(7) on
+ * autogroups), and with as many file descriptors as it may have.
+ */
+export function preferred([command, args]: readonly [string, readonly string[]]): [string, string[]] {
+  const first = 'ulimit -n "$(ulimit -Hn)"; { echo -19 >/proc/self/autogroup; } 2>/dev/null';
+  const script = `${first}; exec nice -n -19 "$0" "$@"`;
+  return ['sh', ['-c', script, command, ...args]];
+}
+
 /** Moves this process, with all its threads, to one CPU. */
 export function pinThisProcess(cpu: number): void {
   const { status, stderr } = spawnSync('taskset', ['-a', '-p', '-c', String(cpu), String(process.pid)]);

@@ -14,7 +14,10 @@ export interface Row {
   readonly unit: string;
   /** In words, as "at most 3"; null for a figure that is only told. */
   readonly aim: string | null;
+  /** Null when nothing is aimed at, or when this machine cannot tell. */
   readonly met: boolean | null;
+  /** Why it is not judged here, in words; only where something is aimed at. */
+  readonly unjudged?: string;
 }
 
 /** What a row is made of; `aim` judges the figures. */
@@ -41,6 +44,14 @@ export function row({ what, unit, ours, peer, aim }: Figures): Row {
   };
 }
 
+/** A row whose aim cannot be judged on this machine. */
+export function unjudged(
+  figures: Omit<Figures, 'aim'>,
+  { aim, why }: { readonly aim: string; readonly why: string },
+): Row {
+  return { ...row(figures), aim, unjudged: why };
+}
+
 /** The middle of the figures, or the mean of the two in the middle. */
 export function median(figures: readonly number[]): number {
   const sorted = [...figures].sort((a, b) => a - b);
@@ -50,9 +61,10 @@ export function median(figures: readonly number[]): number {
 }
 
 export function presentRows(rows: readonly Row[]): string {
-  const lines = rows.map(({ what, ours, peer, peerName, ratio, unit, aim, met }) => {
+  const lines = rows.map(({ what, ours, peer, peerName, ratio, unit, aim, met, unjudged: why }) => {
     const beside = peer === null ? '' : `, ${peerName ?? 'peer'} ${String(peer)} (ratio ${String(ratio)})`;
-    const judged = aim === null ? '' : `; aim: ${aim}: ${met === true ? 'met' : 'MISSED'}`;
+    const verdict = why === undefined ? (met === true ? 'met' : 'MISSED') : `not judged here, ${why}`;
+    const judged = aim === null ? '' : `; aim: ${aim}: ${verdict}`;
     return `${what}: ${String(ours)} ${unit}${beside}${judged}`;
   });
   return lines.join('\n');

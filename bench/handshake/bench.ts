@@ -15,8 +15,8 @@ import { median, row, type Row } from '../report.ts';
 import { Load } from './load.ts';
 import { clientName, makeIdentity, publishClient, startOurs } from './ours.ts';
 import { startBind, startNginx, startNsd, zoneName, type Server } from './peers.ts';
-import { groupCpuSeconds } from './process-group.ts';
-import { Trixie } from './trixie.ts';
+import { groupCpuSeconds } from '../process-group.ts';
+import { Trixie } from '../trixie.ts';
 
 const concurrency = 16;
 const loadSeconds = 2;

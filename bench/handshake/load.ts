@@ -8,7 +8,7 @@ import type { Name } from '../../core/dns/name.ts';
 import { defaultExtensionType } from '../../core/tls/client-id.ts';
 import { runProgram } from '../../test/support/peers/test-bed.ts';
 import { loadCpu, pinned } from '../processes.ts';
-import type { CommandLine, Trixie } from './trixie.ts';
+import type { CommandLine, Trixie } from '../trixie.ts';
 
 /** What one run of the load found. */
 export interface LoadResult {

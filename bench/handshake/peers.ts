@@ -7,7 +7,7 @@
 import { freePort, pathOf, type RunningProgram, type TestBed } from '../../test/support/peers/test-bed.ts';
 import { numberedZone } from '../../test/support/peers/zone-text.ts';
 import { pinned, serverCpu } from '../processes.ts';
-import type { Trixie } from './trixie.ts';
+import type { Trixie } from '../trixie.ts';
 
 /** A server that the load is sent to. */
 export interface Server {

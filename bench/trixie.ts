@@ -1,9 +1,10 @@
 /**
- * Debian 13 (trixie) in a folder of its own: BIND 9.20, nginx 1.26 and OpenSSL 3.5, whatever Debian this machine has, so that
- * the peers stand on the same generation of OpenSSL as our Node does.
+ * Debian 13 (trixie) in a folder of its own: BIND 9.20, nginx 1.26, dnsdist 1.9, NSD 4.12 and OpenSSL 3.5, whatever Debian
+ * this machine has, so that the peers stand on the same generation of OpenSSL as our Node does.
  *
  * It is laid out once by debootstrap, from the archive that this machine's apt uses, and kept for the next run: in
- * DANCED_BENCH_CACHE, or in the folder for temporary files. Remove the folder to have it made again.
+ * DANCED_BENCH_CACHE, or in the folder for temporary files. What an older one lacks is installed into it. Remove the folder
+ * to have it made again.
  *
  * Limitations: Debian and its derivatives, as root. Nothing outside of the folder changes but that debootstrap itself is
  * installed when it is missing; what is mounted is mounted in a mount namespace of the command that needs it.
@@ -14,9 +15,25 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 
 const suite = 'trixie';
-const packages = ['bind9', 'nginx', 'libnginx-mod-stream', 'gcc', 'libc6-dev', 'libssl-dev'];
+const packages = [
+  'bind9',
+  'dnsdist',
+  'gcc',
+  'libc6-dev',
+  'libnginx-mod-stream',
+  'libssl-dev',
+  'nginx',
+  'nsd',
+];
 /** What is there when all packages are. */
-const marks = ['usr/sbin/named', 'usr/sbin/nginx', 'usr/include/openssl/ssl.h', 'usr/bin/gcc'];
+const marks = [
+  'usr/bin/dnsdist',
+  'usr/bin/gcc',
+  'usr/include/openssl/ssl.h',
+  'usr/sbin/named',
+  'usr/sbin/nginx',
+  'usr/sbin/nsd',
+];
 const install = ['install', '-y', '-q', '--no-install-recommends'];
 /** Milliseconds for one step of the set-up. */
 const stepTimeMs = 15 * 60_000;
@@ -53,7 +70,11 @@ export class Trixie {
       );
     const root = resolve(process.env['DANCED_BENCH_CACHE'] ?? join(tmpdir(), 'danced-bench-trixie'));
     if (!existsSync(root)) layOut(root, say);
-    checkFolder(root);
+    checkOwner(root);
+    if (missingIn(root).length > 0) installInto(root, say);
+    const missing = missingIn(root);
+    if (missing.length > 0)
+      throw new MeansMissing(`${root} lacks ${missing.join(', ')}; remove it, then it is made again`);
     return new Trixie(root);
   }
 
@@ -86,13 +107,14 @@ export class Trixie {
 }
 
 /** What is run as root must be root's: the folder for temporary files is everybody's. */
-function checkFolder(root: string): void {
+function checkOwner(root: string): void {
   const { uid, mode } = lstatSync(root);
   if (uid !== 0 || (mode & 0o022) !== 0)
     throw new MeansMissing(`${root} can be written by others than root; remove it, then try again`);
-  const missing = marks.filter((mark) => !existsSync(join(root, mark)));
-  if (missing.length > 0)
-    throw new MeansMissing(`${root} lacks ${missing.join(', ')}; remove it, then it is made again`);
+}
+
+function missingIn(root: string): string[] {
+  return marks.filter((mark) => !existsSync(join(root, mark)));
 }
 
 /** Makes it beside its place and moves it there when it is whole, so that half of one is never taken for one. */
@@ -101,19 +123,22 @@ function layOut(root: string, say: (words: string) => void): void {
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(dirname(root), { recursive: true });
   mkdirSync(partial, { mode: 0o755 });
-  const step = (words: string, command: string, ...args: string[]): void => {
-    say(words);
-    mustRun(command, args);
-  };
-  if (spawnSync('debootstrap', ['--version'], { env }).status !== 0)
-    step('installing debootstrap', 'apt-get', ...install, 'debootstrap');
-  const words = `laying out Debian's ${suite} in ${root}; this is done once and takes minutes`;
-  step(words, 'debootstrap', '--variant=minbase', suite, partial, archive());
+  if (spawnSync('debootstrap', ['--version'], { env }).status !== 0) {
+    say('installing debootstrap');
+    mustRun('apt-get', [...install, 'debootstrap']);
+  }
+  say(`laying out Debian's ${suite} in ${root}; this is done once and takes minutes`);
+  mustRun('debootstrap', ['--variant=minbase', suite, partial, archive()]);
   writeFileSync(join(partial, 'usr/sbin/policy-rc.d'), policy, { mode: 0o755 });
-  const script = `mount -t proc proc "$0/proc" && chroot "$0" apt-get update -q && exec chroot "$0" apt-get "$@"`;
-  const there = [script, partial, ...install, ...packages];
-  step(`installing ${packages.join(', ')} there`, 'unshare', '--mount', 'sh', '-c', ...there);
+  installInto(partial, say);
   renameSync(partial, root);
+}
+
+/** Installs the packages; those that are there stay as they are. */
+function installInto(root: string, say: (words: string) => void): void {
+  say(`installing ${packages.join(', ')} in ${root}`);
+  const script = `mount -t proc proc "$0/proc" && chroot "$0" apt-get update -q && exec chroot "$0" apt-get "$@"`;
+  mustRun('unshare', ['--mount', 'sh', '-c', script, root, ...install, '--no-upgrade', ...packages]);
 }
 
 /** The archive that this machine's packages come from. */
