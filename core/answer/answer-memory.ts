@@ -66,9 +66,8 @@ export class AnswerMemory implements Answer {
 
   readonly #words: Int32Array;
   readonly #mask: number;
-  readonly #hashes: Int32Array;
-  /** Places of records, in words, plus 1; 0: free. */
-  readonly #records: Int32Array;
+  /** Two numbers each, side by side: a hash, and the place of its record in words, plus 1; 0: free. */
+  readonly #table: Int32Array;
   readonly #mostEntries: number;
   readonly #beginMs: number;
   #staleTicks = 0;
@@ -88,9 +87,8 @@ export class AnswerMemory implements Answer {
     this.#words = new Int32Array(memory);
     this.places = new Uint16Array(memory);
     const slots = isNone ? slotsPerHash : 2 ** Math.ceil(Math.log2(Math.max(slotsPerHash, entries * 2)));
-    this.#hashes = new Int32Array(slots);
-    this.#records = new Int32Array(slots);
-    this.#mask = slots - 1;
+    this.#table = new Int32Array(slots * 2);
+    this.#mask = slots * 2 - 1;
     this.#mostEntries = isNone ? 0 : entries;
     this.#beginMs = nowMs;
     this.setStale(staleMs);
@@ -192,10 +190,11 @@ export class AnswerMemory implements Answer {
   /** -1: none. */
   #recordOf(sought: KeySought): number {
     const { hash } = sought;
-    for (let step = 0; step < slotsPerHash; step += 1) {
-      const slot = (hash + step) & this.#mask;
-      if (this.#hashes[slot] !== hash) continue;
-      const record = this.#records[slot]! - 1;
+    const table = this.#table;
+    for (let step = 0, slot = hash * 2; step < slotsPerHash; step += 1, slot += 2) {
+      const at = slot & this.#mask;
+      if (table[at] !== hash) continue;
+      const record = table[at + 1]! - 1;
       if (record >= 0 && this.#isKeyOf(record, sought)) return record;
     }
     return -1;
@@ -212,21 +211,22 @@ export class AnswerMemory implements Answer {
 
   #link(sought: KeySought, record: number): void {
     const { hash } = sought;
+    const table = this.#table;
     let free = -1;
-    for (let step = 0; step < slotsPerHash; step += 1) {
-      const slot = (hash + step) & this.#mask;
-      const other = this.#records[slot]! - 1;
+    for (let step = 0, slot = hash * 2; step < slotsPerHash; step += 1, slot += 2) {
+      const at = slot & this.#mask;
+      const other = table[at + 1]! - 1;
       if (other < 0) {
-        if (free < 0) free = slot;
-      } else if (this.#hashes[slot] === hash && this.#isKeyOf(other, sought)) {
-        this.#records[slot] = record + 1;
+        if (free < 0) free = at;
+      } else if (table[at] === hash && this.#isKeyOf(other, sought)) {
+        table[at + 1] = record + 1;
         return;
       }
     }
-    if (free < 0) free = hash & this.#mask;
+    if (free < 0) free = (hash * 2) & this.#mask;
     else this.#entries += 1;
-    this.#hashes[free] = hash;
-    this.#records[free] = record + 1;
+    table[free] = hash;
+    table[free + 1] = record + 1;
   }
 
   /** Where a record of so many words begins; older ones make room. */
@@ -260,10 +260,11 @@ export class AnswerMemory implements Answer {
     this.#tail = record + size === words.length ? 0 : record + size;
     this.#usedWords -= size;
     if (hash === filler) return;
-    for (let step = 0; step < slotsPerHash; step += 1) {
-      const slot = (hash + step) & this.#mask;
-      if (this.#records[slot] !== record + 1) continue;
-      this.#records[slot] = 0;
+    const table = this.#table;
+    for (let step = 0, slot = hash * 2; step < slotsPerHash; step += 1, slot += 2) {
+      const at = slot & this.#mask;
+      if (table[at + 1] !== record + 1) continue;
+      table[at + 1] = 0;
       this.#entries -= 1;
       return;
     }

@@ -152,6 +152,8 @@ export class Answers {
   /** Of the flight that has ended. */
   readonly #sought = { hash: 0, key: Buffer.alloc(maxKeyOctets), keyLength: 0 };
   #underWay = 0;
+  /** Whether the last `find` came to an answer, young or old. */
+  #isOldThere = false;
   readonly #nowMs: () => number;
   #limits: AnswerLimits;
 
@@ -187,10 +189,12 @@ export class Answers {
    */
   find(sought: KeySought, nowMs: number): AnswerMemory | undefined {
     const memory = this.#memory;
-    return memory.find(sought, nowMs) && (memory.isFresh || memory.mayBeStale) ? memory : undefined;
+    const isThere = memory.find(sought, nowMs);
+    this.#isOldThere = isThere;
+    return isThere && (memory.isFresh || memory.mayBeStale) ? memory : undefined;
   }
 
-  /** Asks, or waits for the answer to somebody who has asked the same. `share` is the part of the places that it may take. */
+  /** After `find` of the same: asks, or waits for the answer to somebody who has asked the same. `share` is the part of the places that it may take. */
   ask(sought: KeySought, waiting: Waiting, share = 1): void {
     const underWay = this.#flights.find(sought);
     if (underWay !== undefined) {
@@ -224,7 +228,7 @@ export class Answers {
     // One that has no place there is found by nobody, and goes on all the same.
     this.#flights.add(flight);
     this.#underWay += 1;
-    if (this.#limits.staleMs > 0 && this.#memory.find(sought, this.#nowMs())) this.#watch(flight);
+    if (this.#isOldThere) this.#watch(flight);
     flight.giveUp = waiting.ask((outcome) => {
       this.#end(flight, outcome);
     });

@@ -26,13 +26,16 @@ export function forwardedQuery(reader: QueryReader, withClientSubnet = false): B
   const questionOctets = reader.questionEnd - reader.questionStart;
   const subnet = withClientSubnet && reader.clientSubnetAt >= 0 ? reader.clientSubnetOctets : 0;
   const query = Buffer.allocUnsafe(headerOctets + questionOctets + optOctets + subnet);
-  query.fill(0);
+  const at = headerOctets + questionOctets;
+  for (let each = 0; each < headerOctets; each += 1) query[each] = 0;
   query[2] = recursionDesired;
   query[3] = reader.checkingDisabled ? authenticData | checkingDisabled : authenticData;
   query[5] = 1;
   query[11] = 1;
-  reader.octets.copy(query, headerOctets, reader.questionStart, reader.questionEnd);
-  const at = headerOctets + questionOctets;
+  const { octets, questionStart } = reader;
+  for (let each = 0; each < questionOctets; each += 1)
+    query[headerOctets + each] = octets[questionStart + each]!;
+  for (let each = at; each < at + optOctets; each += 1) query[each] = 0;
   query[at + 2] = optType;
   query[at + 3] = udpPayloadSize >>> 8;
   query[at + 4] = udpPayloadSize & 0xff;
@@ -41,7 +44,7 @@ export function forwardedQuery(reader: QueryReader, withClientSubnet = false): B
   query[at + 10] = subnet;
   if (subnet > 0) {
     const { clientSubnetAt: from } = reader;
-    reader.octets.copy(query, at + optOctets, from, from + subnet);
+    octets.copy(query, at + optOctets, from, from + subnet);
   }
   return query;
 }

@@ -4,11 +4,21 @@ import { rcodeName, type Metrics } from '../../../core/index.ts';
 /** Where a reply came from. */
 export type ReplyKind = 'memory' | 'asked' | 'stale' | 'failed' | 'refused';
 
+const kindNumbers: Readonly<Record<ReplyKind, number>> = {
+  memory: 0,
+  asked: 1,
+  stale: 2,
+  failed: 3,
+  refused: 4,
+};
+const kinds = Object.keys(kindNumbers);
+
 /** Counts replies; made once for each view, since a member asks thousands of times a second. */
 export class ReplyCounts {
   readonly #counter;
   readonly #view: string;
-  readonly #series = new Map<number, { value: number }>();
+  /** By kind, and in it by response code: those of every day, found by their number. */
+  readonly #series: readonly (undefined | { value: number })[][] = kinds.map(() => []);
 
   constructor(metrics: Metrics, view: string) {
     this.#view = view;
@@ -20,19 +30,16 @@ export class ReplyCounts {
   }
 
   add(kind: ReplyKind, rcode: number): void {
-    const key = kinds.indexOf(kind) * 4096 + rcode;
-    const known = this.#series.get(key);
-    if (known !== undefined) {
-      known.value += 1;
-      return;
-    }
-    const made = this.#counter.series({ view: this.#view, from: kind, rcode: rcodeName(rcode) });
-    made.value += 1;
-    this.#series.set(key, made);
+    const ofKind = this.#series[kindNumbers[kind]];
+    const series = ofKind?.[rcode] ?? this.#seriesOf(kind, rcode);
+    series.value += 1;
+    if (ofKind !== undefined) ofKind[rcode] = series;
+  }
+
+  #seriesOf(kind: ReplyKind, rcode: number): { value: number } {
+    return this.#counter.series({ view: this.#view, from: kind, rcode: rcodeName(rcode) });
   }
 }
-
-const kinds: readonly ReplyKind[] = ['memory', 'asked', 'stale', 'failed', 'refused'];
 
 /** What is counted for the whole gate. */
 export function gateMetrics(metrics: Metrics) {

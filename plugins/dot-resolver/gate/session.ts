@@ -157,9 +157,9 @@ export class Session implements AnswerHandler {
     // Who asks by the address of somebody else (RFC 7871) gets an answer that is nobody else's.
     const isForAll = reader.clientSubnetAt < 0 || view.config['client-subnet'] === 'strip';
     reader.enter(isForAll ? view.scope : this.#means.scopeOfOne());
-    const cached = isForAll ? answers.find(reader, nowMs) : undefined;
+    const cached = answers.find(reader, nowMs);
     if (cached === undefined) {
-      this.#ask(standing);
+      this.#ask(standing, nowMs);
       return;
     }
     standing.done();
@@ -167,8 +167,8 @@ export class Session implements AnswerHandler {
   }
 
   /** Has the question answered by its view, and waits. */
-  #ask(standing: Standing): void {
-    const { reader, answers, nowMs } = this.#means;
+  #ask(standing: Standing, nowMs: number): void {
+    const { reader, answers } = this.#means;
     const { view } = standing;
     const refusal = standing.enter();
     if (refusal !== undefined || view === undefined) {
@@ -180,7 +180,7 @@ export class Session implements AnswerHandler {
     const passSubnet = view.config['client-subnet'] === 'pass';
     answers.ask(
       reader,
-      new Question(this, reader, standing, view, passSubnet, nowMs(), client),
+      new Question(this, reader, standing, view, passSubnet, nowMs, client),
       standing.share,
     );
   }
@@ -191,7 +191,7 @@ export class Session implements AnswerHandler {
     this.#leave(standing);
     if (!this.#connection.isOpen) return;
     const kind = extras.staleTtl === undefined ? 'asked' : 'stale';
-    this.#send(standing, kind, question, answer, extras, this.#means.nowMs() - question.startedMs);
+    this.#send(standing, kind, question, answer, extras);
   }
 
   /** There is none. */
@@ -212,17 +212,10 @@ export class Session implements AnswerHandler {
     return this.#forwarded;
   }
 
-  #send(
-    standing: Standing,
-    kind: ReplyKind,
-    to: ReplyTo,
-    answer: Answer,
-    extras: AnswerExtras,
-    waitedMs = 0,
-  ): void {
+  #send(standing: Standing, kind: ReplyKind, to: ReplyTo, answer: Answer, extras: AnswerExtras): void {
     standing.view?.counts.add(kind, answer.rcode);
     this.#write(to, answer, extras);
-    if (this.#means.logsQueries) this.#logQuery(standing, kind, to, answer.rcode, waitedMs);
+    if (this.#means.logsQueries) this.#logQuery(standing, kind, to, answer.rcode);
   }
 
   #write(to: ReplyTo, answer: Answer, extras: AnswerExtras): void {
@@ -237,7 +230,7 @@ export class Session implements AnswerHandler {
     standing.view?.counts.add('failed', refusal.rcode);
     this.#means.noteFailure(standing.view?.name ?? '', failure);
     this.#write(to, errorAnswer(to, refusal.rcode, errorOf(refusal)), noExtras);
-    if (this.#means.logsQueries) this.#logQuery(standing, 'failed', to, refusal.rcode, 0);
+    if (this.#means.logsQueries) this.#logQuery(standing, 'failed', to, refusal.rcode);
   }
 
   #refuseOddity(): void {
@@ -253,7 +246,7 @@ export class Session implements AnswerHandler {
     this.#write(to, errorAnswer(to, refusal.rcode, errorOf(refusal)), noExtras);
   }
 
-  #logQuery(standing: Standing, kind: ReplyKind, to: ReplyTo, rcode: number, waitedMs: number): void {
+  #logQuery(standing: Standing, kind: ReplyKind, to: ReplyTo, rcode: number): void {
     const { octets, questionStart, questionEnd } = to;
     const name = Name.fromWire(octets.subarray(questionStart, questionEnd - typeAndClassOctets));
     this.#means.logQuery(this.#connection, standing, {
@@ -262,7 +255,7 @@ export class Session implements AnswerHandler {
       type: rrTypeName(octets.readUInt16BE(questionEnd - typeAndClassOctets)),
       rcode: rcodeName(rcode),
       from: kind,
-      waitedMs,
+      waitedMs: to instanceof Question ? this.#means.nowMs() - to.startedMs : 0,
     });
   }
 }
