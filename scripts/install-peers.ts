@@ -19,6 +19,7 @@ import {
   otherNodeVersion,
 } from '../test/support/peers/other-node.ts';
 import { missingPackages } from '../test/support/peers/programs.ts';
+import { findResolved, resolvedPackages, unpackResolved } from '../test/support/peers/systemd-resolved.ts';
 
 const policyFile = '/usr/sbin/policy-rc.d';
 // invoke-rc.d(8): 101 is "action forbidden by policy".
@@ -31,7 +32,20 @@ const isForPackagesOnly = process.argv.includes(packagesOnly);
 const packages = missingPackages();
 if (packages.length > 0) process.exitCode = provide(packages);
 // As the user who runs the tests, also where the packages came through sudo.
-if (!process.exitCode && !isForPackagesOnly) process.exitCode = provideNodes();
+if (!process.exitCode && !isForPackagesOnly) process.exitCode = provideResolved() || provideNodes();
+
+/** Unpacked, since an installed one takes over the name resolution of the machine. */
+function provideResolved(): number {
+  if (findResolved() !== undefined) return 0;
+  say('Unpacking systemd-resolved below node_modules; it is not installed.');
+  if (unpackResolved()) return 0;
+  // Perhaps the package lists are missing, or too old.
+  const update = ['apt-get', 'update', '-qq'];
+  const [command = '', ...args] = process.getuid?.() === 0 ? update : ['sudo', '-n', ...update];
+  if (run(command, args, 'inherit') === 0 && unpackResolved()) return 0;
+  say(`Could not fetch ${resolvedPackages.join(', ')} with "apt-get download".`);
+  return 1;
+}
 
 function provideNodes(): number {
   if (!buildAddonFor(process.execPath)) return 1;

@@ -29,6 +29,7 @@ export interface ArrivalMeans {
   readonly context: () => SecureContext;
   readonly tls: () => ListenerTls;
   readonly alpnProtocols: readonly string[];
+  readonly isAlpnOptional?: boolean | undefined;
   readonly limits: () => ConnectionLimits;
   readonly proof: ProofMeans;
   /** Says what may be looked up for the client. */
@@ -90,7 +91,13 @@ export async function arrive(raw: Socket, means: ArrivalMeans): Promise<Arrival>
   }, means.limits()['handshake-time']);
   try {
     const tls = means.tls();
-    const shaken = await handshake(raw, means.context(), abort.signal, means.alpnProtocols);
+    const shaken = await handshake(
+      raw,
+      means.context(),
+      abort.signal,
+      means.alpnProtocols,
+      means.isAlpnOptional,
+    );
     if (!shaken.socket) {
       const reason = means.isClosing() ? 'gate-closing' : shaken.reason;
       return { outcome: 'refused', whyNot: { reason, detail: shaken.detail }, settled: Promise.resolve() };

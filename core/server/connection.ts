@@ -107,6 +107,7 @@ export class Connection {
         ...this.#environment,
         visitor: this.#visitor,
         alpnProtocols: this.#environment.service.alpnProtocols,
+        isAlpnOptional: this.#environment.service.isAlpnOptional,
         takesAnonymous,
         isClosing: () => this.#closing,
         onDefect: (error) => {

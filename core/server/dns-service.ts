@@ -31,6 +31,8 @@ export function dnsService(handler: RequestHandler): ConnectionService {
 export function answerService(begin: (connection: AnswerConnection) => AnswerHandler): ConnectionService {
   return {
     alpnProtocols: [alpnProtocol],
+    // RFC 7858 is older than the word "dot" of ALPN, and stub resolvers leave it out.
+    isAlpnOptional: true,
     serve: ({ id, remote, socket, client, limits, onDefect }) =>
       new AnswerLoop({ id, remote, ends: () => endsOf(socket), socket, client, limits, begin, onDefect }),
   };

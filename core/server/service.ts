@@ -26,6 +26,8 @@ export type ConnectionEnd =
 export interface ConnectionService {
   /** What is spoken, as ALPN names it (RFC 7301); a client that offers none of these is refused. */
   readonly alpnProtocols: readonly string[];
+  /** Whether a client that offers nothing by ALPN is taken too; not if not said. */
+  readonly isAlpnOptional?: boolean;
   /** Takes a connection over. Must not throw for anything that a client can do. */
   serve(connection: ArrivedConnection): ServedConnection;
 }

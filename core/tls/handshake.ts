@@ -19,12 +19,14 @@ export type Handshake =
  * Resolves when the handshake has ended, well or not; rejects never. On failure the connection is destroyed.
  *
  * @param alpnProtocols one of them must be what the client offers (RFC 7301); none: ALPN is not looked at
+ * @param isAlpnOptional a client that offers nothing at all is taken too
  */
 export function handshake(
   raw: Socket,
   context: tls.SecureContext,
   deadline: AbortSignal,
   alpnProtocols: readonly string[],
+  isAlpnOptional = false,
 ): Promise<Handshake> {
   return new Promise((resolve) => {
     const socket = new tls.TLSSocket(raw, {
@@ -49,8 +51,8 @@ export function handshake(
       else end({ reason: 'tls-failed', detail: describeTlsError(failure) });
     };
     const onSecure = (): void => {
-      // RFC 9103 section 7.1: without "dot" it is not a zone transfer over TLS.
-      if (alpnProtocols.length === 0 || socket.alpnProtocol) end({ socket });
+      // RFC 9103 section 7.1: without "dot" it is not a zone transfer over TLS. RFC 7858 knows no ALPN.
+      if (alpnProtocols.length === 0 || socket.alpnProtocol || isAlpnOptional) end({ socket });
       else end({ reason: 'no-alpn', detail: `the client did not offer ALPN ${quoted(alpnProtocols)}` });
     };
     const end = (result: Handshake): void => {

@@ -8,6 +8,8 @@ export interface ClientRequest {
   /** As "AXFR", "SOA" or "IXFR=3". */
   readonly type: string;
   readonly identity?: { readonly certificateFile: string; readonly keyFile: string };
+  /** More words of the command line, as "+dnssec". */
+  readonly more?: readonly string[];
 }
 
 /** What the client got: the records as it prints them, sorted, and everything that it said. */
@@ -19,19 +21,27 @@ export interface ClientResult {
 export type Client = (request: ClientRequest) => Promise<ClientResult>;
 
 /** dig of BIND: with a certificate of its own it insists on knowing the server's. */
-export async function dig({ gate, name, type, identity }: ClientRequest): Promise<ClientResult> {
+export async function dig({ gate, name, type, identity, more = [] }: ClientRequest): Promise<ClientResult> {
   const tls = ['+tls', `+tls-ca=${gate.certificateFile}`, `+tls-hostname=${gate.name}`];
   if (identity) tls.push(`+tls-certfile=${identity.certificateFile}`, `+tls-keyfile=${identity.keyFile}`);
   const server = ['@127.0.0.1', '-p', String(gate.port)];
-  return ask('dig', [...server, ...tls, '+onesoa', '+time=20', '+tries=1', name, type]);
+  return ask('dig', [...server, ...tls, '+onesoa', '+time=20', '+tries=1', ...more, name, type]);
 }
 
 /** kdig of Knot DNS, with GnuTLS. */
-export async function kdig({ gate, name, type, identity }: ClientRequest): Promise<ClientResult> {
+export async function kdig({ gate, name, type, identity, more = [] }: ClientRequest): Promise<ClientResult> {
   const tls = ['+tls', `+tls-ca=${gate.certificateFile}`, `+tls-hostname=${gate.name}`];
   if (identity) tls.push(`+tls-certfile=${identity.certificateFile}`, `+tls-keyfile=${identity.keyFile}`);
   const server = ['@127.0.0.1', '-p', String(gate.port)];
-  const { records, output } = await ask('kdig', [...server, ...tls, '+time=20', '+retry=0', name, type]);
+  const { records, output } = await ask('kdig', [
+    ...server,
+    ...tls,
+    '+time=20',
+    '+retry=0',
+    ...more,
+    name,
+    type,
+  ]);
   // kdig prints the SOA at both ends of a transfer.
   return { records: [...new Set(records)], output };
 }

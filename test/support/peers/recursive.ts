@@ -18,6 +18,8 @@ export type StartRecursive = (bed: TestBed, lab: Lab) => Promise<Resolver>;
 export const upstreamName = 'resolver.example';
 
 const address = '127.0.0.1';
+/** So that nobody asks the servers of the real root. */
+const rootHints = '. 3600 IN NS ns.example.\nns.example. 3600 IN A 127.0.0.1\n';
 
 /** By the name that people know it by. */
 export const recursiveServers: Readonly<Record<string, StartRecursive>> = {
@@ -31,7 +33,7 @@ export const recursiveServers: Readonly<Record<string, StartRecursive>> = {
 export function startUnboundOf(bed: TestBed, lab: Lab): Promise<Resolver> {
   const { address: server, port } = lab.authoritative;
   const zones = lab.zoneNames().map((name) => ({ name: name.toString(), address: server, port }));
-  return startUnbound(bed, { anchor: lab.rootAnchor(), zones, tls: serverKey() });
+  return startUnbound(bed, { anchor: lab.rootAnchor(), zones, tls: serverKey(), takesProxy: true });
 }
 
 /** BIND as a recursive resolver. Its option `port` is the port that it asks others at. */
@@ -41,7 +43,6 @@ export async function startBind(bed: TestBed, lab: Lab): Promise<Resolver> {
   const folder = bed.folder(name);
   const { certificate, key } = writeServerKey(bed, name);
   const [tag, algorithm, digestType, digest] = rootDs(lab);
-  const hints = bed.write(`${name}/root.hints`, '. 3600 NS ns.example.\nns.example. 3600 A 127.0.0.1\n');
   const config = bed.write(
     `${name}/named.conf`,
     `options {
@@ -51,20 +52,19 @@ export async function startBind(bed: TestBed, lab: Lab): Promise<Resolver> {
   listen-on port ${String(tlsPort)} tls own { ${address}; };
   recursion yes; allow-query { 127.0.0.0/8; };
   dnssec-validation yes; empty-zones-enable no; qname-minimization off;
-  max-cache-ttl 1; max-ncache-ttl 1; servfail-ttl 0;
 };
 controls { };
 logging { channel all { stderr; severity info; print-category yes; }; category default { all; }; };
 trust-anchors { . static-ds ${tag} ${algorithm} ${digestType} "${digest}"; };
 tls own { cert-file "${certificate}"; key-file "${key}"; };
-zone "." { type hint; file "${hints}"; };
+zone "." { type hint; file "${bed.write(`${name}/root.hints`, rootHints)}"; };
 `,
   );
   const program = bed.start(pathOf('named'), ['-f', '-n', '1', '-c', config]);
-  return whenListening(program, port, tlsPort);
+  return whenListening(program, { port, tlsPort });
 }
 
-/** Knot Resolver, one process that keeps its cache in its folder. */
+/** Knot Resolver, one process that keeps its cache in its folder. With and without a PROXY header it has one port. */
 export async function startKnotResolver(bed: TestBed, lab: Lab): Promise<Resolver> {
   const [port, tlsPort] = [await freePort(), await freePort()];
   const name = `kresd-${String(port)}`;
@@ -76,9 +76,9 @@ export async function startKnotResolver(bed: TestBed, lab: Lab): Promise<Resolve
     `net.listen('${address}', ${String(port)}, { kind = 'dns' })
 net.listen('${address}', ${String(tlsPort)}, { kind = 'tls' })
 net.tls('${certificate}', '${key}')
+net.proxy_allowed('${address}')
 trust_anchors.add_file('${anchor}', true)
 cache.size = 10 * MB
-cache.max_ttl(1)
 modules.unload('priming')
 modules.unload('ta_update')
 modules.unload('ta_signal_query')
@@ -86,7 +86,7 @@ policy.add(policy.all(policy.FORWARD('${lab.resolver.address}@${String(lab.resol
 `,
   );
   const program = bed.start(pathOf('kresd'), ['--noninteractive', '--config', config, folder]);
-  return whenListening(program, port, tlsPort);
+  return whenListening(program, { port, tlsPort, proxyPort: port });
 }
 
 /** PowerDNS Recursor; version 4.8 serves no DNS over TLS. */
@@ -96,10 +96,7 @@ export async function startPowerdns(bed: TestBed, lab: Lab): Promise<Resolver> {
   const folder = bed.folder(name);
   const server = `${lab.authoritative.address}:${String(lab.authoritative.port)}`;
   const zones = lab.zoneNames().map((zone) => `${zone.toString()}=${server}`);
-  const script = bed.write(
-    `${name}/anchors.lua`,
-    `clearTA()\naddTA('.', "${rootDs(lab).join(' ')}")\n`,
-  );
+  const script = bed.write(`${name}/anchors.lua`, `clearTA()\naddTA('.', "${rootDs(lab).join(' ')}")\n`);
   bed.write(
     `${name}/recursor.conf`,
     `local-address=${address}
@@ -111,23 +108,23 @@ threads=1
 dont-query=
 dnssec=validate
 extended-resolution-errors=yes
-max-cache-ttl=1
-max-negative-ttl=1
-packetcache-ttl=1
-hint-file=no
+hint-file=${bed.write(`${name}/root.hints`, rootHints)}
 security-poll-suffix=
 lua-config-file=${script}
 forward-zones=${zones.join(',')}
 `,
   );
   const program = bed.start(pathOf('pdns_recursor'), [`--config-dir=${folder}`]);
-  return whenListening(program, port, 0);
+  return whenListening(program, { port });
 }
 
-async function whenListening(program: RunningProgram, port: number, tlsPort: number): Promise<Resolver> {
+async function whenListening(
+  program: RunningProgram,
+  { port, tlsPort = 0, proxyPort = 0 }: { port: number; tlsPort?: number; proxyPort?: number },
+): Promise<Resolver> {
   await program.waitForPort(port);
   if (tlsPort > 0) await program.waitForPort(tlsPort);
-  return { program, address, port, tlsPort };
+  return { program, address, port, tlsPort, proxyPort };
 }
 
 /** Key tag, algorithm, digest type and digest of the root's key. */
@@ -143,7 +140,10 @@ function serverKey(): { readonly certificate: string; readonly key: string } {
   return { certificate, key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) };
 }
 
-function writeServerKey(bed: TestBed, folder: string): { readonly certificate: string; readonly key: string } {
+function writeServerKey(
+  bed: TestBed,
+  folder: string,
+): { readonly certificate: string; readonly key: string } {
   const { certificate, key } = serverKey();
   return {
     certificate: bed.write(`${folder}/certificate.pem`, certificate),

@@ -8,6 +8,8 @@ export interface UnboundOptions {
   readonly zones: readonly { readonly name: string; readonly address: string; readonly port: number }[];
   /** PEM of the certificate and the key with which it serves DNS over TLS, on another port. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Whether it has one more port, for those who say by the PROXY protocol who asks. */
+  readonly takesProxy?: boolean;
 }
 
 export interface Resolver {
@@ -16,10 +18,13 @@ export interface Resolver {
   readonly port: number;
   /** Of DNS over TLS; 0 without. */
   readonly tlsPort: number;
+  /** Where it takes the PROXY protocol, version 2; 0 without. */
+  readonly proxyPort: number;
 }
 
 /** Starts Unbound on 127.0.0.1. Answers are not kept for long, so that a withdrawn record is soon seen to be gone. */
-export async function startUnbound(bed: TestBed, { anchor, zones, tls }: UnboundOptions): Promise<Resolver> {
+export async function startUnbound(bed: TestBed, options: UnboundOptions): Promise<Resolver> {
+  const { anchor, zones, tls, takesProxy = false } = options;
   const port = await freePort();
   const name = `unbound-${port}`;
   const folder = bed.folder(name);
@@ -30,6 +35,10 @@ export async function startUnbound(bed: TestBed, { anchor, zones, tls }: Unbound
   tls-service-pem: "${bed.write(`${name}/certificate.pem`, tls.certificate)}"
   tls-service-key: "${bed.write(`${name}/key.pem`, tls.key, 0o600)}"
 `
+    : '';
+  const proxyPort = takesProxy ? await freePort() : 0;
+  const proxyLines = takesProxy
+    ? `  interface: 127.0.0.1@${proxyPort}\n  proxy-protocol-port: ${proxyPort}\n`
     : '';
   const stubs = zones.map(
     (zone) =>
@@ -59,12 +68,12 @@ export async function startUnbound(bed: TestBed, { anchor, zones, tls }: Unbound
   cache-max-negative-ttl: 1
   val-bogus-ttl: 1
   ede: yes
-${tlsLines}remote-control:
+${tlsLines}${proxyLines}remote-control:
   control-enable: no
 ${stubs.join('')}`,
   );
   const program = bed.start(pathOf('unbound'), ['-d', '-c', config]);
   await program.waitForPort(port);
   if (tls) await program.waitForPort(tlsPort);
-  return { program, address: '127.0.0.1', port, tlsPort };
+  return { program, address: '127.0.0.1', port, tlsPort, proxyPort };
 }
