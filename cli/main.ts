@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerAccess } from './commands/access.ts';
+import { registerAgent } from './commands/agent.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerKeygen } from './commands/keygen.ts';
@@ -25,6 +26,7 @@ const program = new Command('danced')
   .addHelpText('after', '\nExit status: 0 yes or done, 1 no, 2 wrong usage or configuration.');
 for (const register of [
   registerRun,
+  registerAgent,
   registerCheck,
   registerKeygen,
   registerTlsa,

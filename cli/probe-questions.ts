@@ -30,7 +30,9 @@ export interface Answered {
 const edns: Edns = { udpPayloadSize: 1232, version: 0, dnssecOk: false, extendedRcode: 0, options: [] };
 
 function query(zone: Name, type: number): Buffer {
-  return encodeMessage(makeQuery({ id: randomInt(0x1_0000), name: zone, type, edns }));
+  // Of the root a resolver may know; those that forward to it answer nothing without RD.
+  const rd = zone.labelCount === 0;
+  return encodeMessage(makeQuery({ id: randomInt(0x1_0000), name: zone, type, rd, edns }));
 }
 
 /** Asks for the SOA record. Rejects with NoAnswerError. */

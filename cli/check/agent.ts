@@ -20,12 +20,12 @@ import { probeServer, type ProbeResult } from '../probe-server.ts';
 import type { ProbeTarget } from '../probe-target.ts';
 import { FindingsAt, type Finding } from './finding.ts';
 
-type Means = {
+interface Means {
   readonly loaded: LoadedConfig;
   readonly identity: LoadedIdentity;
   readonly resolver: Resolver;
   readonly nowMs: () => number;
-};
+}
 
 /** Every gate of every agent of the configuration. `identity` is undefined when it could not be loaded; then none is tried. */
 export async function checkAgents(
@@ -55,7 +55,9 @@ async function checkAgent(
   const open = config.listen.flatMap(({ address }, index) => {
     if (isLoopback(address)) return [];
     const wrong = `${address} can be reached by others: whoever asks there asks in the name of this machine`;
-    return [new FindingsAt(document, [...path, 'listen', index]).warning({ wrong, right: 'listen on 127.0.0.1' })];
+    return [
+      new FindingsAt(document, [...path, 'listen', index]).warning({ wrong, right: 'listen on 127.0.0.1' }),
+    ];
   });
   const at = new FindingsAt(document, [...path, 'roots']);
   let roots: readonly Certificate[];
@@ -63,7 +65,9 @@ async function checkAgent(
     roots = readRoots(config, document.file);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ file, wrong, right }) => at.misconfigured({ wrong: `${file}: ${wrong}`, right }));
+    return error.problems.map(({ file, wrong, right }) =>
+      at.misconfigured({ wrong: `${file}: ${wrong}`, right }),
+    );
   }
   const gates = config.servers.map((_, index) => checkGate(means, config, index, roots, path));
   return [...open, ...(await Promise.all(gates))];

@@ -140,7 +140,10 @@ export const accessSchema = z
     redis: redisSchema.optional(),
     limits: fromLimits(redisLimits).meta({ description: 'Bounds of what is kept of a list in Redis.' }),
   })
-  .meta({ description: 'Who may do what. It may be missing where every plugin is an agent.', example: '{ store: file, file: access.yaml }' });
+  .meta({
+    description: 'Who may do what. It may be missing where every plugin is an agent.',
+    example: '{ store: file, file: access.yaml }',
+  });
 
 type Written = z.infer<typeof accessSchema>;
 type WrittenRedis = NonNullable<Written['redis']>;

@@ -11,6 +11,7 @@ import { TestBed } from '../../support/peers/test-bed.ts';
 import { until } from '../../support/redis/cluster.ts';
 import { ListWriter, singleAt, transferOf } from '../../support/redis/list-bed.ts';
 import { TestRedis } from '../../support/redis/redis-server.ts';
+import { provedClient } from '../../support/proved-client.ts';
 
 describe('opening an access list', () => {
   const bed = new TestBed();
@@ -87,6 +88,16 @@ describe('opening an access list', () => {
       [{ tls: { certificate: broken, key: broken } }, /broken\.pem:1:1: the TLS library cannot read it: /],
     ];
     for (const [more, says] of cases) expect(() => open(more)).to.throw(ConfigError, says);
+  });
+
+  it('knows nobody without a configuration', async () => {
+    const store = openAccessStore(undefined, { log, nowMs: () => 0 });
+    const request = { action: 'resolve', zone: Name.parse('example') } as const;
+    expect(await store.access.admit(Name.parse('a.example'))).to.include({ admitted: false });
+    expect(await store.access.decide(provedClient('a.example'), request)).to.include({ allowed: false });
+    expect(await store.access.decideAnonymous(request)).to.include({ allowed: false });
+    expect([store.ready().ready, [...store.exactNames()]]).to.deep.equal([true, []]);
+    await store.close();
   });
 
   it('opens a Redis that is not there, and says what it waits for', async () => {

@@ -207,6 +207,52 @@ describe('the link to a server', () => {
     expect((await failure(link.ask(query('d')))).reason).to.equal('closed');
   });
 
+  it('begins anew after a reset: connections are dropped, and what failed may be tried at once', async () => {
+    await open(answerAll);
+    await link.ask(query('a'));
+    link.reset('the machine has slept');
+    expect(link.state).to.deep.equal({ kind: 'idle' });
+    await link.ask(query('b'));
+    expect(server.connections).to.equal(2);
+  });
+
+  it('fails what is under way at a reset, so that it can be asked again', async () => {
+    await open((heard) => {
+      if (heard.message.questions[0]?.name.toString() !== 'a') answerAll(heard);
+    });
+    const lost = failure(link.ask(query('a')));
+    while (server.heard.length === 0) await sleep(5);
+    link.reset('elsewhere');
+    expect(await lost).to.include({ reason: 'closed', detail: 'elsewhere' });
+    await link.ask(query('b'));
+  });
+
+  it('forgets at a reset that a server failed', async () => {
+    await open(answerAll, { policy: { name: Name.parse('other.example'), dane: 'off', roots } });
+    await failure(link.ask(query('a')));
+    expect((await failure(link.ask(query('b')))).detail).to.match(/next try/);
+    link.reset('elsewhere');
+    expect(link.state).to.deep.equal({ kind: 'idle' });
+    expect((await failure(link.ask(query('c')))).detail).to.not.match(/next try/);
+    expect(server.connections).to.equal(2);
+  });
+
+  it('gives up at a reset a connection that is being opened, also while the DNS is asked', async () => {
+    const go = resolver.hold();
+    await open(answerAll, { policy: { name, dane: 'if-published', roots } });
+    const waiting = failure(link.ask(query('a')));
+    await sleep(5);
+    link.reset('elsewhere');
+    expect((await waiting).reason).to.equal('given-up');
+    const again = link.ask(query('b'));
+    go();
+    await again;
+    // The one that was given up came to nothing.
+    expect(server.connections).to.equal(1);
+    expect(link.state).to.include({ kind: 'up', connections: 1 });
+    expect(log.of('server not usable')).to.deep.equal([]);
+  });
+
   it('lets go of who does not wait for the connection any more', async () => {
     await open(answerAll);
     const abort = new AbortController();
