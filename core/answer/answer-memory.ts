@@ -71,6 +71,8 @@ export class AnswerMemory implements Answer {
   readonly #mostEntries: number;
   readonly #beginMs: number;
   #staleTicks = 0;
+  /** Failures that were noted to count until then count no more. */
+  #forgotten = 0;
   /** In words: where the next record goes, and where the oldest is. */
   #head = 0;
   #tail = 0;
@@ -118,7 +120,8 @@ export class AnswerMemory implements Answer {
     // A clock that was set back must not make an answer last for ever.
     if (now >= fresh + this.#staleTicks || now < stored - clockStepTicks) return false;
     this.isFresh = now < fresh;
-    this.mayBeStale = now < words[record + recheckWord]!;
+    const recheck = words[record + recheckWord]!;
+    this.mayBeStale = now < recheck && recheck > this.#forgotten;
     this.ageSeconds = now > stored ? Math.floor((now - stored) / ticksPerSecond) : 0;
     if (this.isFresh && this.#isOld(record)) record = this.#renew(record, sought);
     this.#show(record);
@@ -129,6 +132,11 @@ export class AnswerMemory implements Answer {
   noteFailure(sought: KeySought, recheckMs: number): void {
     const record = this.#recordOf(sought);
     if (record >= 0) this.#words[record + recheckWord] = this.#ticks(recheckMs);
+  }
+
+  /** From now on everything may be tried again that was to wait until then, or until before. */
+  forgetFailures(recheckMs: number): void {
+    this.#forgotten = this.#ticks(recheckMs);
   }
 
   /**

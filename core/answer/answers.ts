@@ -152,8 +152,6 @@ export class Answers {
   /** Of the flight that has ended. */
   readonly #sought = { hash: 0, key: Buffer.alloc(maxKeyOctets), keyLength: 0 };
   #underWay = 0;
-  /** Whether the last `find` came to an answer, young or old. */
-  #isOldThere = false;
   readonly #nowMs: () => number;
   #limits: AnswerLimits;
 
@@ -189,12 +187,14 @@ export class Answers {
    */
   find(sought: KeySought, nowMs: number): AnswerMemory | undefined {
     const memory = this.#memory;
-    const isThere = memory.find(sought, nowMs);
-    this.#isOldThere = isThere;
-    return isThere && (memory.isFresh || memory.mayBeStale) ? memory : undefined;
+    return memory.find(sought, nowMs) && (memory.isFresh || memory.mayBeStale) ? memory : undefined;
   }
 
-  /** After `find` of the same: asks, or waits for the answer to somebody who has asked the same. `share` is the part of the places that it may take. */
+  /**
+   * Asks, or waits for the answer to somebody who has asked the same.
+   *
+   * @param share the part of the places that it may take
+   */
   ask(sought: KeySought, waiting: Waiting, share = 1): void {
     const underWay = this.#flights.find(sought);
     if (underWay !== undefined) {
@@ -207,6 +207,11 @@ export class Answers {
       return;
     }
     this.#begin(sought, waiting);
+  }
+
+  /** Whoever could not be asked a moment ago may be asked again: something has changed. */
+  forgetFailures(): void {
+    this.#memory.forgetFailures(this.#nowMs() + recheckAfterMs);
   }
 
   /** Forgets everything; what is under way goes on. */
@@ -228,7 +233,7 @@ export class Answers {
     // One that has no place there is found by nobody, and goes on all the same.
     this.#flights.add(flight);
     this.#underWay += 1;
-    if (this.#isOldThere) this.#watch(flight);
+    if (this.#limits.staleMs > 0 && this.#memory.find(sought, this.#nowMs())) this.#watch(flight);
     flight.giveUp = waiting.ask((outcome) => {
       this.#end(flight, outcome);
     });

@@ -129,6 +129,7 @@ class DotAgent implements PluginInstance<AgentConfig> {
     this.#metrics.resets.add();
     this.#host.log.info('connections are made anew', { why });
     this.#means.gates.reset(why);
+    this.#questions.answers.forgetFailures();
   }
 
   /** Throws ConfigError for a file that cannot be used. */

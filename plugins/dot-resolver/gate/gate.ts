@@ -4,6 +4,7 @@
  *
  *     question → what the access list says of who asks → limits → memory of the view → the view: lists, local zones, upstreams
  */
+import { randomInt } from 'node:crypto';
 import {
   Answers,
   formatEndpoint,
@@ -47,7 +48,7 @@ export const dotGate: Plugin<DotGateConfig> = {
 const oldViewMs = 10_000;
 
 class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
-  readonly reader = new QueryReader(Math.floor(Math.random() * 2 ** 31));
+  readonly reader = new QueryReader(randomInt(2 ** 31));
   readonly plan = new ReplyPlan();
   readonly answers: Answers;
   readonly nowMs: () => number;
