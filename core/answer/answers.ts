@@ -130,6 +130,15 @@ class Flight implements Keyed<Flight> {
   }
 }
 
+/** Scopes from here on are of one question each: what that is told is kept for nobody, since nobody will ask by it again. */
+export const firstScopeOfOne = 2 ** 31;
+const scopes = 2 ** 32;
+
+/** The scope of one question that follows another: they begin again after two thousand million, and never become that of a view. */
+export function nextScopeOfOne(scope: number): number {
+  return scope + 1 < scopes ? Math.max(scope + 1, firstScopeOfOne) : firstScopeOfOne;
+}
+
 /** As QueryReader has it: scope, flags, name in lower case, type and class. */
 const flagsInKey = 4;
 const questionInKey = 5;
@@ -234,9 +243,15 @@ export class Answers {
     this.#flights.add(flight);
     this.#underWay += 1;
     if (this.#limits.staleMs > 0 && this.#memory.find(sought, this.#nowMs())) this.#watch(flight);
-    flight.giveUp = waiting.ask((outcome) => {
-      this.#end(flight, outcome);
-    });
+    try {
+      flight.giveUp = waiting.ask((outcome) => {
+        this.#end(flight, outcome);
+      });
+    } catch (error) {
+      // A defect of whoever asks: nobody must wait for ever, and no place be lost.
+      this.#end(flight, { failure: 'internal error', isTimeout: false });
+      throw error;
+    }
   }
 
   /** There is an old answer: who has waited for long enough gets that. */
@@ -300,7 +315,7 @@ export class Answers {
     const memory = this.#memory;
     const nowMs = this.#nowMs();
     const seconds = scanner.keepSeconds(this.#limits.keep);
-    if (seconds <= 0) return scanner;
+    if (seconds <= 0 || scopeOf(sought.key) >= firstScopeOfOne) return scanner;
     // What was good once may be wanted again when nobody can be asked at all; a failure must not take its place.
     if (scanner.rcode === Rcode.SERVFAIL && memory.find(sought, nowMs)) return scanner;
     return memory.put(sought, scanner.octets, scanner, seconds, nowMs) ? memory : scanner;

@@ -4,7 +4,7 @@
  *
  * Pure; the room is the caller's.
  */
-import { EdnsOptionCode } from '../dns/constants.ts';
+import { EdnsOptionCode, Rcode } from '../dns/constants.ts';
 import { paddingBlock } from '../dns/edns.ts';
 import { headerOctets } from '../dns/walker.ts';
 import type { Answer } from './answer.ts';
@@ -95,8 +95,9 @@ export class ReplyPlan {
     let flags =
       ((octets[start + 2]! << 8) | octets[start + 3]!) &
       ~(recursionDesired | checkingDisabled | truncated | 15);
-    flags |=
-      responseFlag | recursionAvailable | (to.flags & (recursionDesired | checkingDisabled)) | (rcode & 15);
+    // RFC 6891 section 6.1.3: what has no room in the header cannot be said without EDNS.
+    const code = rcode > 15 && !to.hasEdns ? Rcode.SERVFAIL : rcode & 15;
+    flags |= responseFlag | recursionAvailable | (to.flags & (recursionDesired | checkingDisabled)) | code;
     // RFC 6840 section 5.8: AD only for those who said that they understand it.
     if (!to.dnssecOk && (to.flags & authenticData) === 0) flags &= ~authenticData;
     if (this.#isCut) flags |= truncated;

@@ -24,7 +24,7 @@ export interface AnswerLoopOptions extends Pick<AnswerConnection, 'id' | 'remote
 
 /** Milliseconds that a client gets to answer our close before the connection is destroyed. */
 const closeTimeMs = 2_000;
-/** Octets that wait for a client who does not read, before nothing more is read from it. */
+/** Octets that wait for a client who does not read, before nothing more is read from it, or begun of what was read. */
 const mostUnreadOctets = 262_144;
 
 /** One connection's requests. `ended` resolves when the socket is closed. */
@@ -53,6 +53,9 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
   #waiting: Buffer[] = [];
   /** By the clock of performance.now: when the connection was last busy. */
   #busyMs = performance.now();
+  /** Writes that the client had taken when the last of them was seen to wait, and when that was; below 0: none waits. */
+  #takenBefore = 0;
+  #waitsSinceMs = -1;
   #idle: NodeJS.Timeout | undefined;
   #slow: NodeJS.Timeout | undefined;
   #stalled: NodeJS.Timeout | undefined;
@@ -166,14 +169,18 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
   }
 
   #isFull(): boolean {
-    return (
-      this.#underWay >= this.#limits()['requests-at-once'] || this.#socket.writableLength > mostUnreadOctets
-    );
+    return this.#underWay >= this.#limits()['requests-at-once'] || this.#hasUnread();
+  }
+
+  /** Replies of this turn count as well: a chunk of small requests may be answered by hundreds of long ones at once. */
+  #hasUnread(): boolean {
+    return this.#socket.writableLength + this.#batch.pendingOctets > mostUnreadOctets;
   }
 
   #done(): void {
     this.#underWay -= 1;
-    if (this.#waiting.length > 0 && !this.#isFull()) this.#resumeLater();
+    const isHeld = this.#waiting.length > 0 || this.#socket.isPaused();
+    if (isHeld && !this.#isClosing && !this.#isFull()) this.#resumeLater();
     else if (this.#isClosing && this.#underWay === 0 && this.#batch.isIdle) this.#close();
   }
 
@@ -198,7 +205,9 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
       this.#onBroken(error);
       return;
     }
-    if (this.#waiting.length === 0 && !this.#isFull() && this.#socket.isPaused()) {
+    if (this.#isFull()) {
+      this.#hold();
+    } else if (this.#waiting.length === 0 && this.#socket.isPaused()) {
       this.#socket.resume();
       this.#watchSlowness(false);
     }
@@ -209,7 +218,7 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
     this.#socket.pause();
     clearTimeout(this.#slow);
     this.#slow = undefined;
-    if (this.#socket.writableLength <= mostUnreadOctets) return;
+    if (!this.#hasUnread()) return;
     this.#stalled ??= setTimeout(() => {
       this.stop('client-does-not-read');
     }, this.#limits()['write-time']);
@@ -247,8 +256,13 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
   /** One timer that looks now and then, instead of one that is set anew with each request. */
   #watchIdle(afterMs: number): void {
     const requests = this.requests;
+    const lookMs = Math.min(afterMs, this.#limits()['write-time']);
     this.#idle = setTimeout(() => {
       const nowMs = performance.now();
+      if (this.#isUnreadTooLong(nowMs)) {
+        this.stop('client-does-not-read');
+        return;
+      }
       if (this.requests !== requests || this.#underWay > 0 || !this.#batch.isIdle) this.#busyMs = nowMs;
       const leftMs = this.#busyMs + this.#limits()['idle-time'] - nowMs;
       if (leftMs > 0) {
@@ -257,7 +271,19 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
       }
       this.#end ??= 'idle';
       this.#close();
-    }, afterMs);
+    }, lookMs);
+  }
+
+  /** Replies may also be too few to hold anything up, or come late: nobody who takes nothing keeps them, and his place. */
+  #isUnreadTooLong(nowMs: number): boolean {
+    const { taken } = this.#batch;
+    if (this.#batch.isIdle) {
+      this.#waitsSinceMs = -1;
+    } else if (this.#waitsSinceMs < 0 || taken !== this.#takenBefore) {
+      this.#waitsSinceMs = nowMs;
+      this.#takenBefore = taken;
+    }
+    return this.#waitsSinceMs >= 0 && nowMs - this.#waitsSinceMs >= this.#limits()['write-time'];
   }
 
   /** Says close_notify (RFC 7858 section 3.4), and does not wait for ever for the client to agree. */
@@ -267,6 +293,8 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
     this.#isClosing = true;
     this.#clearTimers();
     this.#socket.end();
+    // The client's end is not heard by who does not read.
+    this.#socket.resume();
     const giveUp = setTimeout(() => this.#socket.destroy(), closeTimeMs);
     this.#socket.once('close', () => {
       clearTimeout(giveUp);

@@ -16,6 +16,8 @@ export class ReplyBatch {
   room: Buffer = empty;
   /** Octets handed to the connection, length prefixes included. */
   octets = 0;
+  /** Writes that the connection has taken. */
+  taken = 0;
   readonly #socket: Writable;
   readonly #onWritten: (error?: Error | null) => void;
   #used = 0;
@@ -28,6 +30,7 @@ export class ReplyBatch {
     this.#socket = socket;
     this.#onWritten = () => {
       this.#writes -= 1;
+      this.taken += 1;
       if (this.isIdle) onAllWritten();
     };
   }
@@ -35,6 +38,11 @@ export class ReplyBatch {
   /** Whether nothing waits, and nothing is on its way. */
   get isIdle(): boolean {
     return this.#writes === 0 && this.#used === 0;
+  }
+
+  /** Octets that leave at the end of this turn. */
+  get pendingOctets(): number {
+    return this.#used;
   }
 
   /** Makes room for a message of so many octets, its length before it; gives where in `room` it begins. */

@@ -346,4 +346,24 @@ describe('Answers', () => {
     expect(answers.underWay).to.equal(0);
     mock.timers.tick(60_000);
   });
+
+  it('tells who asks, and keeps no place, when asking is a defect', () => {
+    const { octets, questionStart, questionEnd } = sought('www.example');
+    const heard: string[] = [];
+    const broken: Waiting = {
+      ...{ octets, questionStart, questionEnd },
+      ask: () => {
+        throw new TypeError('defect');
+      },
+      answered: () => heard.push('answered'),
+      failed: ({ failure }) => heard.push(failure),
+    };
+    expect(() => {
+      answers.ask(sought('www.example'), broken);
+    }).to.throw('defect');
+    expect(heard).to.deep.equal(['internal error']);
+    expect(answers.underWay).to.equal(0);
+    ask();
+    expect(asked, 'and the next is asked').to.have.length(1);
+  });
 });

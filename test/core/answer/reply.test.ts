@@ -7,6 +7,7 @@ import { EdeCode, EdnsOptionCode, Opcode, Rcode, RrType } from '../../../core/dn
 import { encodeOptions, extendedError, findOption, parseExtendedError } from '../../../core/dns/edns.ts';
 import { parseMessage, type Message } from '../../../core/dns/message.ts';
 import type { Answer } from '../../../core/answer/answer.ts';
+import { MessageWalker } from '../../../core/dns/walker.ts';
 import { ednsOf, query, readerOf, response, type QueryOptions } from './wire.ts';
 
 const dot: ReplyWay = { maxOctets: 65_535, idleTimeMs: 120_000, isEncrypted: true };
@@ -99,6 +100,8 @@ describe('ReplyPlan', () => {
     it('with the upper bits of the response code [RFC6891-6.1.3]', () => {
       const given = answer({ rcode: Rcode.BADCOOKIE, edns: ednsOf() });
       expect(reply({ options: [] }, given).header.rcode).to.equal(Rcode.BADCOOKIE);
+      // Its low bits alone would be another code: those of BADVERS are NOERROR.
+      expect(reply({}, given).header.rcode).to.equal(Rcode.SERVFAIL);
     });
 
     it('with the idle time for who asks for it, not over UDP [RFC7828-3.3.2]', () => {
@@ -184,23 +187,30 @@ describe('ReplyPlan', () => {
   });
 
   describe('has TTLs', () => {
-    const ttls = ({ answers, authorities }: Message): number[] =>
-      [...answers, ...authorities].map(({ ttl }) => ttl);
+    /** As they stand in the octets: who reads a message takes one that is too large for 0. */
+    function ttls(extras: ReplyExtras): number[] {
+      const walker = new MessageWalker(replyTo(asks(), answer(), dot, extras));
+      const found: number[] = [];
+      while (walker.next()) found.push(walker.ttl);
+      return found;
+    }
 
     it('that grow less with the age of the answer, and not below 0 [RFC1035-3.2.1]', () => {
-      expect(ttls(reply({}))).to.deep.equal([300, 20, 4000]);
-      expect(ttls(reply({}, answer(), dot, { ageSeconds: 19 }))).to.deep.equal([281, 1, 3981]);
-      expect(ttls(reply({}, answer(), dot, { ageSeconds: 100 }))).to.deep.equal([200, 0, 3900]);
+      expect(ttls({ ageSeconds: 0 })).to.deep.equal([300, 20, 4000]);
+      expect(ttls({ ageSeconds: 19 })).to.deep.equal([281, 1, 3981]);
+      expect(ttls({ ageSeconds: 100 })).to.deep.equal([200, 0, 3900]);
     });
 
     it('of 30 s in an answer that is too old [RFC8767-4]', () => {
-      expect(ttls(reply({}, answer(), dot, { ageSeconds: 0, staleTtl: 30 }))).to.deep.equal([30, 30, 30]);
+      expect(ttls({ ageSeconds: 0, staleTtl: 30 })).to.deep.equal([30, 30, 30]);
     });
   });
 
   it('says an error without records, with the opcode of the query and its reason [RFC8914-2]', () => {
     const to = readerOf(query('www.example', { options: [] }));
-    const error = errorAnswer({ ...to, flags: Opcode.NOTIFY << 11 }, Rcode.NOTIMP, {
+    const { questionStart, questionEnd } = to;
+    const notify = { questionStart, questionEnd, flags: Opcode.NOTIFY << 11 };
+    const error = errorAnswer(notify, Rcode.NOTIMP, {
       infoCode: 18,
       text: 'no',
     });

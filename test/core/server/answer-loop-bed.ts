@@ -35,11 +35,11 @@ export class LoopBed {
     const [ours, client] = duplexPair({ highWaterMark: 4096, allowHalfOpen: false });
     Object.assign(this, { ours, client, asked: [], defects: [], heard: [], writes: [] });
     Object.assign(this, { end: undefined, hasHandlerHeard: false, onRequest: () => undefined });
-    const write = ours.write.bind(ours) as (chunk: Buffer, done: () => void) => boolean;
-    ours.write = (chunk: Buffer, done: () => void) => {
+    const write = ours.write.bind(ours);
+    mock.method(ours, 'write', (chunk: Buffer, done: () => void) => {
       this.writes.push(chunk.length);
       return write(chunk, done);
-    };
+    });
     const loop = new AnswerLoop({
       id: 1,
       remote: '192.0.2.1',

@@ -117,6 +117,17 @@ clients:
     expect(codesOf(await visitor.ask('www.corp.example', txt))).to.equal(prohibited);
   });
 
+  it('asks the list again after a moment, though the decision before still counts for a question', async () => {
+    const before = bed.nowMs;
+    const visitor = bed.connect('later.example');
+    bed.nowMs = Date.UTC(2026, 11, 1) - 100;
+    expect(codesOf(await visitor.ask('www.corp.example', txt))).to.equal(prohibited);
+    bed.nowMs += 300;
+    expect(codesOf(await visitor.ask('www.corp.example', txt))).to.equal(prohibited);
+    expect(codesOf(await visitor.ask('www.corp.example', txt))).to.equal('0');
+    bed.nowMs = before;
+  });
+
   describe('answers what is no plain question of a member', () => {
     const cases: Readonly<Record<string, readonly [octets: Buffer, codes: string]>> = {
       'without RD: REFUSED, and no look into what others have asked [RFC8914-4.19]': [

@@ -28,6 +28,7 @@ import { createHost } from '../../../../core/plugin/host.ts';
 import { AdmissionBudgets } from '../../../../core/server/admission-budgets.ts';
 import { AnswerLoop } from '../../../../core/server/answer-loop.ts';
 import type { ConnectionLimits } from '../../../../core/server/limits.ts';
+import { tlsFeatures } from '../../../../core/tls/native/native.ts';
 import { dotGateSchema, type DotGateConfig } from '../../../../plugins/dot-resolver/gate/config.ts';
 import { dotGate } from '../../../../plugins/dot-resolver/gate/gate.ts';
 import { accessFrom } from '../../../support/access.ts';
@@ -36,6 +37,7 @@ import { testLimits } from '../../../support/limits.ts';
 import { memoryLog } from '../../../support/memory-log.ts';
 import { provedClient } from '../../../support/proved-client.ts';
 import { ScriptedResolver } from '../../../support/scripted-resolver.ts';
+import { asLoaded, issueTestIdentity } from '../../../support/test-identity.ts';
 import { query, type QueryOptions } from '../../../core/answer/wire.ts';
 
 export interface GateBedOptions {
@@ -47,6 +49,7 @@ export interface GateBedOptions {
   readonly files?: Readonly<Record<string, string>>;
 }
 
+const own = asLoaded(await issueTestIdentity('gate.example'));
 const guard = 0xee;
 const guardOctets = 8;
 
@@ -74,14 +77,11 @@ export class GateBed {
     this.#budgets = new AdmissionBudgets({ nowMs });
     this.write(files);
     const host = createHost('dot-resolver/gate', {
-      // No connection is made by TLS here.
-      identity: () => {
-        throw new Error('no identity');
-      },
+      identity: () => own,
       ownName: Name.parse('gate.example'),
       folder: this.#folder,
       extensionType: 0xff00,
-      features: { addon: false, problem: 'none here' } as never,
+      features: tlsFeatures(),
       access: accessFrom(`version: 1\n${access}`, nowMs),
       grants: new Grants(this.#rates),
       rates: this.#rates,
@@ -98,6 +98,8 @@ export class GateBed {
       {
         ...host,
         answer: (options, begin) => {
+          // The host hears of the listener, which is never opened.
+          host.answer(options, begin);
           this.listener = options;
           this.#begin = begin;
           return {
@@ -237,7 +239,7 @@ export class Visitor implements AnswerConnection {
     this.#lastId += 1;
     const asked = query(name, { id: this.#lastId, options: [], ...options });
     await this.send(asked);
-    await until(`an answer about ${name}`, () => this.#answerTo(asked) !== undefined);
+    await until(`an answer about ${name}`, () => this.#answerTo(asked) !== undefined, 20_000);
     return parseMessage(this.#answerTo(asked)!);
   }
 

@@ -136,7 +136,7 @@ clients:
       expect(await begin(two, 2)).to.deep.equal([busy]);
       expect(await begin(bed.connect('b.two.example'), 2)).to.deep.equal([]);
       upstream.release();
-      await until('the answers are there', () => one.replies.length + two.replies.length === 3);
+      await until('the answers are there', () => one.replies.length + two.replies.length === 3, 20_000);
       upstream.isHeld = true;
       expect(await begin(two, 3)).to.deep.equal([busy]);
     });
@@ -144,6 +144,10 @@ clients:
     it('all members of a role may have under way', async () => {
       expect(await begin(bed.connect('a.few.example'), 1)).to.deep.equal([]);
       expect(await begin(bed.connect('b.few.example'), 3)).to.deep.equal([busy, busy]);
+      upstream.release();
+      await until('nothing is under way', async () => (await bed.metric('resolve_questions')) === 0, 20_000);
+      upstream.isHeld = true;
+      expect(await begin(bed.connect('c.few.example'), 3)).to.deep.equal([busy]);
     });
 
     it('all who see a view may have under way, and who is refused by it holds no place of his role', async () => {
@@ -157,7 +161,7 @@ clients:
       await begin(gone, 2);
       gone.leave();
       upstream.release();
-      await until('nothing is under way', async () => (await bed.metric('resolve_questions')) === 0);
+      await until('nothing is under way', async () => (await bed.metric('resolve_questions')) === 0, 20_000);
       upstream.isHeld = true;
       expect(gone.replies).to.deep.equal([]);
       expect(await begin(bed.connect('a.two.example'), 2)).to.deep.equal([]);
@@ -174,7 +178,7 @@ clients:
       for (const [codes] of refusals) expect(codes).to.match(new RegExp(`^${servfail} \\d+$`));
       expect(await begin(low!, 1)).to.have.length(1);
       upstream.release();
-      await until('the answers are there', () => high!.replies.length === 3);
+      await until('the answers are there', () => high!.replies.length === 3, 20_000);
       expect(textsOf(parseMessage(high!.replies.at(-1)!))).to.deep.equal(['here']);
     });
 
@@ -188,7 +192,7 @@ clients:
         );
       expect(await bed.metric('resolve_questions')).to.equal(1);
       upstream.release();
-      await until('all have answers', () => visitors.every(({ replies }) => replies.length === 1));
+      await until('all have answers', () => visitors.every(({ replies }) => replies.length === 1), 20_000);
       expect(upstream.heard).to.have.length(1);
       for (const [index, { replies }] of visitors.entries()) {
         const answer = parseMessage(replies[0]!);

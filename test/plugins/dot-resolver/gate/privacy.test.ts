@@ -68,6 +68,15 @@ clients:
     for (const word of ['mary', 'paul', 'member.example', 'picky.example']) expect(told).to.not.include(word);
   }
 
+  it('is nothing but their roles with privacy: role for those who watch decisions', async () => {
+    await open({ privacy: 'role' });
+    const events: string[] = [];
+    bed.feed.watch((event) => events.push(JSON.stringify(event)));
+    const visitors = await serve();
+    const told = events.join('\n').toLowerCase();
+    expectNobody(told, visitors);
+  });
+
   for (const logQueries of [false, true]) {
     it(`is nothing but their roles with privacy: role, ${logQueries ? 'each question in the log' : 'no questions in the log'}`, async () => {
       await open({ privacy: 'role', 'log-queries': logQueries });
