@@ -22,6 +22,7 @@ import {
   type SourceFailure,
 } from '../../../core/index.ts';
 import type { ForwardedClient } from '../../../core/index.ts';
+import type { GateView } from './gate-view.ts';
 import { Question } from './question.ts';
 import type { SessionMeans } from './session-means.ts';
 import type { ReplyKind } from './metrics.ts';
@@ -154,9 +155,7 @@ export class Session implements AnswerHandler {
       this.#refuse(reader, tooMuch, standing);
       return;
     }
-    // Who asks by the address of somebody else (RFC 7871) gets an answer that is nobody else's.
-    const isForAll = reader.clientSubnetAt < 0 || view.config['client-subnet'] === 'strip';
-    reader.enter(isForAll ? view.scope : this.#means.scopeOfOne());
+    reader.enter(isForAll(view, reader) ? view.scope : this.#means.scopeOfOne());
     const cached = answers.find(reader, nowMs);
     if (cached === undefined) {
       this.#ask(standing, nowMs);
@@ -262,6 +261,14 @@ export class Session implements AnswerHandler {
 
 const typeAndClassOctets = 4;
 const noExtras: AnswerExtras = { ageSeconds: 0 };
+
+/**
+ * Whether the answer is for all members of the view: not where the upstream hears who asks, or who he says that he asks for
+ * (RFC 7871 section 7.3), and may answer accordingly.
+ */
+function isForAll({ config }: GateView, { clientSubnetAt }: SessionMeans['reader']): boolean {
+  return !config['proxy-protocol'] && (clientSubnetAt < 0 || config['client-subnet'] === 'strip');
+}
 
 /** What is never answered here, whoever asks. */
 function refusalOf(reader: SessionMeans['reader']): Refusal | undefined {

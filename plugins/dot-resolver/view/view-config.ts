@@ -107,7 +107,7 @@ export const viewKeys = {
   }),
   'proxy-protocol': schema.flag().default(false).meta({
     description:
-      'Tells the upstreams who asks, with the PROXY protocol, version 2, and the client’s name in it. They must expect it.',
+      'Tells the upstreams who asks, with the PROXY protocol, version 2, and the client’s name in it. They must expect it, and may answer each client otherwise: so nothing of it is kept in memory.',
   }),
   'client-subnet': schema.choice(['strip', 'pass']).default('strip').meta({
     description:

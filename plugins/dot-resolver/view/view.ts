@@ -7,6 +7,7 @@
  * Limitations: what the resolvers behind answer is passed on as it is: an alias in it that leads to a blocked name, or into a
  * local zone, is not looked at. The file of `ca` is read once.
  */
+import { X509Certificate } from 'node:crypto';
 import {
   ConfigError,
   DnsFormatError,
@@ -23,6 +24,7 @@ import {
   type Metrics,
   type Name,
 } from '../../../core/index.ts';
+import { fileProblem } from './file-problem.ts';
 import type { ViewLimits } from './limits.ts';
 import { LocalAnswer, type Step } from './local-answer.ts';
 import { judgeName, refusal } from './name-verdict.ts';
@@ -225,11 +227,28 @@ function nothing(): void {
 
 /** The servers with the transport and the authorities that the configuration has for all of them. */
 function serversOf({ upstreams, transport, ca }: ViewConfig, readText: ReadText): ForwardServer[] {
-  const authorities = ca === undefined ? undefined : [readText(ca, maxPemOctets)];
+  const authorities = ca === undefined ? undefined : [readAuthorities(ca, readText)];
   return upstreams.map((server) => {
     if (server.tls === undefined) return { ...server, transport };
     return authorities === undefined ? server : { ...server, tls: { ...server.tls, ca: authorities } };
   });
+}
+
+/** TLS passes over what it cannot read in such a file, and would then trust nobody. */
+function readAuthorities(file: string, readText: ReadText): string {
+  const pem = readText(file, maxPemOctets);
+  try {
+    new X509Certificate(pem);
+  } catch (error) {
+    throw fileProblem(
+      file,
+      1,
+      'has no certificate that can be read',
+      'give a PEM file of authorities',
+      error,
+    );
+  }
+  return pem;
 }
 
 /** After the name of the question, which is not compressed. */

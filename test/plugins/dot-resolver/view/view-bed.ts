@@ -115,6 +115,7 @@ export function queryFor(question: string, options: Partial<ViewQuery> = {}): Vi
 
 /** The message of an outcome. */
 export function messageOf(outcome: ViewOutcome | undefined): Message {
+  if (Buffer.isBuffer(outcome)) return parseMessage(outcome);
   if (outcome === undefined || !('octets' in outcome))
     throw new Error(`no answer: ${JSON.stringify(outcome)}`);
   return parseMessage(outcome.octets);

@@ -1,10 +1,12 @@
 import { expect } from 'chai';
+import { ConfigError } from '../../../../core/config/errors.ts';
 import { EdeCode, Rcode, RrClass, RrType } from '../../../../core/dns/constants.ts';
 import { extendedError } from '../../../../core/dns/edns.ts';
 import { encodeMessage, makeResponse, parseMessage, type Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { encodeA, encodeTxt } from '../../../../core/dns/rdata.ts';
 import { parseRecords } from '../../../../core/dns/record-text.ts';
+import { issueIdentity } from '../../../../core/pki/issue.ts';
 import type { ViewOutcome } from '../../../../plugins/dot-resolver/view/query.ts';
 import { answersOf, authoritiesOf, messageOf, openView, queryFor, type ViewBed } from './view-bed.ts';
 
@@ -75,16 +77,23 @@ describe('a view that forwards', () => {
     expect(bed.forwarded[0]!.isGivenUp).to.equal(true);
   });
 
-  it('gives each server its transport, or the authorities', () => {
+  it('gives each server its transport, or the authorities', async () => {
     expect(openView({ upstreams: ['127.0.0.1', '[::1]:54'], transport: 'tcp' }).servers).to.deep.equal([
       { address: '127.0.0.1', port: 53, transport: 'tcp' },
       { address: '::1', port: 54, transport: 'tcp' },
     ]);
     const overTls = { address: '192.0.2.1', port: 853, transport: 'tls' };
     const upstream = ['192.0.2.1#dns.example'];
-    expect(openView({ upstreams: upstream, ca: 'ca.pem' }, { 'ca.pem': 'PEM' }).servers).to.deep.equal([
-      { ...overTls, tls: { name: 'dns.example', ca: ['PEM'] } },
+    const validity = { notBeforeMs: 0, notAfterMs: 86_400_000 };
+    const name = Name.parse('ca.example');
+    const { certificatePem: pem } = await issueIdentity({ name, algorithm: 'p256', ...validity });
+    expect(openView({ upstreams: upstream, ca: 'ca.pem' }, { 'ca.pem': pem }).servers).to.deep.equal([
+      { ...overTls, tls: { name: 'dns.example', ca: [pem] } },
     ]);
+    expect(() => openView({ upstreams: upstream, ca: 'ca.pem' }, { 'ca.pem': 'PEM' })).to.throw(
+      ConfigError,
+      /ca\.pem:1:1: .*no certificate that can be read/,
+    );
     expect(openView({ upstreams: upstream }).servers).to.deep.equal([
       { ...overTls, tls: { name: 'dns.example' } },
     ]);
