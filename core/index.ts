@@ -5,7 +5,7 @@ export type { AccessChange, AccessControl, AccessListener, AccessViewer } from '
 export type { Charger, Grant } from './acl/grants.ts';
 export type { AccessRequest, Admission, Allowance, Decision, DecisionReason } from './acl/model.ts';
 export { parseRate, perSecond, usualBurst } from './acl/rate.ts';
-export { Answers, extrasOf } from './answer/answers.ts';
+export { Answers, extrasOf, nextScopeOfOne } from './answer/answers.ts';
 export type { AnswerExtras, AnswerLimits, SourceFailure, SourceOutcome, Waiting } from './answer/answers.ts';
 export { QueryReader, type QueryOddity } from './answer/query-reader.ts';
 export { ReplyPlan, type ReplyTo, type ReplyWay } from './answer/reply.ts';

@@ -36,6 +36,11 @@ export interface UpstreamOptions {
   readonly onHealth: () => void;
 }
 
+/**
+ * A longer query goes by stream at once: a client's options can make it one that no datagram holds, and that the system does
+ * not send must not look like a resolver that is gone. 1232 is not cut into fragments anywhere (dnsflagday.net/2020).
+ */
+const mostUdpOctets = 1232;
 /** A probe is given so many times the wait before a retry. */
 const probeWaits = 4;
 const probeQuery = encodeMessage(makeQuery({ id: 0, name: Name.root, type: RrType.NS, rd: true }));
@@ -101,7 +106,8 @@ export class Upstream {
   /** Sends it on its way, which is by stream in the end where UDP has no room. Nothing is called back at once. */
   send(trip: Trip, way: Way): void {
     trip.way = way;
-    if (way === 'udp' && this.#udp.send(trip, this.#datagramHeader(trip.client))) return;
+    const fits = trip.query.length <= mostUdpOctets;
+    if (way === 'udp' && fits && this.#udp.send(trip, this.#datagramHeader(trip.client))) return;
     trip.way = 'stream';
     this.#stream(trip.client).send(trip);
   }

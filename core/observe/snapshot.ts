@@ -37,16 +37,24 @@ export const maxSeriesPerMetric = 1000;
 
 /** Of one snapshot that comes from another process. */
 const bounds = { metrics: 1000, seriesPerMetric: 100 * maxSeriesPerMetric, characters: 4096, labels: 32 };
+/** Of a histogram with the same labels: its buckets, sum and count. */
+const mostParts = 256;
+/** What the text of metrics takes for a name. Another one could say what nobody counted, or break the text off. */
+const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 /**
  * Adds up what has the same name and the same labels, in the order in which it first comes. A metric that is of another kind in a
- * later snapshot is left out there.
+ * later snapshot is left out there, and so is what makes them more than one process may have.
  */
 export function sumSnapshots(snapshots: readonly MetricsSnapshot[]): MetricsSnapshot {
   const sums = new Map<string, MetricSum>();
   for (const metric of snapshots.flat()) {
     let sum = sums.get(metric.name);
-    if (sum === undefined) sums.set(metric.name, (sum = new MetricSum(metric)));
+    if (sum === undefined) {
+      if (sums.size >= bounds.metrics) continue;
+      sums.set(metric.name, (sum = new MetricSum(metric)));
+    }
     if (sum.kind === metric.kind) for (const series of metric.series) sum.add(series);
   }
   return [...sums.values()].map((sum) => sum.snapshot());
@@ -79,8 +87,8 @@ class MetricSum {
     const [group, shown] = this.#groupOf(labels);
     const key = `${name} ${labels['le'] ?? ''}`;
     const known = group.get(key);
-    if (known === undefined) group.set(key, { name, labels: shown, value });
-    else known.value += value;
+    if (known !== undefined) known.value += value;
+    else if (group.size < mostParts) group.set(key, { name, labels: shown, value });
   }
 
   snapshot(): MetricSnapshot {
@@ -122,6 +130,7 @@ function isMetric(value: unknown): value is MetricSnapshot {
   const { name, help, kind, series } = value;
   return (
     isText(name) &&
+    metricName.test(name) &&
     isText(help) &&
     (kind === 'counter' || kind === 'gauge' || kind === 'histogram') &&
     isListOf(series, bounds.seriesPerMetric, isSeries)
@@ -130,9 +139,11 @@ function isMetric(value: unknown): value is MetricSnapshot {
 
 function isSeries(value: unknown): value is SeriesSnapshot {
   if (!isRecord(value) || !isText(value['name']) || !Number.isFinite(value['value'])) return false;
-  if (!isRecord(value['labels'])) return false;
-  const texts = Object.values(value['labels']);
-  return texts.length <= bounds.labels && texts.every(isText);
+  if (!metricName.test(value['name']) || !isRecord(value['labels'])) return false;
+  const labels = Object.entries(value['labels']);
+  return (
+    labels.length <= bounds.labels && labels.every(([label, text]) => labelName.test(label) && isText(text))
+  );
 }
 
 function isListOf<T>(value: unknown, most: number, isOne: (one: unknown) => one is T): value is T[] {

@@ -56,6 +56,11 @@ export function createHost(label: string, parts: HostParts): PluginHost {
   const log = parts.log.child({ gate: label });
   const feed = parts.feed?.labelled({ gate: label });
   const gates: GateServer[] = [];
+  // Requests name no listener: of several, one that hides its clients hides them all.
+  let hidesClients = false;
+  const say = (from: Asker, request: AccessRequest, decision: Decision): void => {
+    if (feed?.isWatched === true) feed.say(decisionEvent(from, request, decision, hidesClients));
+  };
   // Requests name no listener: of several, the strictest counts.
   const staleMaxMs = (): number => Math.min(...gates.map(({ limits }) => limits['stale-max']), mostStaleMs);
   const view = access.seenBy?.({ staleMaxMs }) ?? access;
@@ -75,13 +80,14 @@ export function createHost(label: string, parts: HostParts): PluginHost {
       sharesPorts: parts.sharesPorts,
     });
     gates.push(gate);
+    hidesClients ||= options.whoIsServed === 'hidden';
     return gate;
   };
   return {
     access: {
       ask: async (from, request) => {
         const grant = await grants.ask(view, from.client, request);
-        if (feed?.isWatched === true) feed.say(decisionEvent(from, request, grant.decision));
+        say(from, request, grant.decision);
         return grant;
       },
       decide: async (from, request) => {
@@ -89,7 +95,7 @@ export function createHost(label: string, parts: HostParts): PluginHost {
         const decision = await (client === undefined
           ? view.decideAnonymous(request)
           : view.decide(client, request));
-        if (feed?.isWatched === true) feed.say(decisionEvent(from, request, decision));
+        say(from, request, decision);
         return decision;
       },
       charger: (client, decision) => grants.charger(client, decision),
@@ -135,28 +141,19 @@ export function createHost(label: string, parts: HostParts): PluginHost {
   };
 }
 
-/** A decision as it is told to whoever watches. */
+type Asker = Pick<GateRequest, 'client' | 'connection'>;
+
+/** A decision as it is told to whoever watches. Of a hidden client without what may have its name: that of the entry is it. */
 function decisionEvent(
-  { client, connection }: Pick<GateRequest, 'client' | 'connection'>,
+  { client, connection }: Asker,
   { action, zone, startsTransfer }: AccessRequest,
-  decision: Decision,
+  { allowed, reason, entry, rule, view, detail, roles }: Decision,
+  isHidden: boolean,
 ) {
-  const { allowed, reason, entry, rule, view, detail } = decision;
-  return {
-    event: 'decision',
-    connection: connection.id,
-    remote: connection.remote,
-    client: client?.name,
-    action,
-    zone,
-    transfer: startsTransfer,
-    allowed,
-    reason,
-    entry,
-    rule,
-    view,
-    detail,
-  };
+  const what = { action, zone, transfer: startsTransfer, allowed, reason };
+  if (isHidden) return { event: 'decision', ...what, roles: roles.join(' '), rule, view };
+  const who = { connection: connection.id, remote: connection.remote, client: client?.name };
+  return { event: 'decision', ...who, ...what, entry, rule, view, detail };
 }
 
 const mostStaleMs = connectionLimits['stale-max'].max;

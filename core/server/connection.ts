@@ -170,7 +170,7 @@ export class Connection {
     socket: TLSSocket,
     { identity, source, peer }: Identified,
   ): Promise<ConnectionOutcome> {
-    const { proof, limits, withdrawals } = this.#environment;
+    const { proof, limits, withdrawals, hidesClients } = this.#environment;
     let current = identity;
     const served = this.#begin(socket, () => current);
     const stopProving = keepProved({
@@ -184,7 +184,8 @@ export class Connection {
       },
       // Without an alert: replies may have been sent, and a secondary waits for its end, not for a word (ADR 4).
       onLost: (why) => {
-        served.stop('proof-gone', why);
+        // After the word for it come words of the resolver, with the name that it was asked for.
+        served.stop('proof-gone', hidesClients ? why.replace(/:.*/s, '') : why);
       },
       onDefect: (error) => {
         this.#logDefect(error);

@@ -30,6 +30,7 @@ export interface GateBedOptions {
   readonly tls?: Partial<ListenerTls>;
   readonly limits?: Partial<ConnectionLimits>;
   readonly access?: AccessControl;
+  readonly whoIsServed?: 'told' | 'hidden';
   /** Port to listen on; any that is free unless given. */
   readonly port?: number;
 }
@@ -77,6 +78,7 @@ export class GateBed {
       log: this.log,
       metrics: this.metrics,
       label: 'test',
+      ...(options.whoIsServed !== undefined && { whoIsServed: options.whoIsServed }),
     });
   }
 

@@ -5,11 +5,11 @@ import type { GateViewConfig } from './config.ts';
 import { ReplyCounts } from './metrics.ts';
 import type { TotalsMeter } from './standing.ts';
 
+/** Numbers of views are below those of single questions (nextScopeOfOne): one more for each file that was read anew. */
 let lastScope = 0;
 
-/** A number that no view has, and none will. */
-export function nextScope(): number {
-  lastScope = (lastScope + 1) % 2 ** 32;
+function nextScope(): number {
+  lastScope += 1;
   return lastScope;
 }
 

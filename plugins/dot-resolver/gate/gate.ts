@@ -10,6 +10,7 @@ import {
   formatEndpoint,
   Forwarder,
   listenerTls,
+  nextScopeOfOne,
   QueryReader,
   readTextFile,
   RefusalLines,
@@ -27,7 +28,7 @@ import {
 } from '../../../core/index.ts';
 import { View } from '../view/view.ts';
 import { dotGateSchema, type DotGateConfig } from './config.ts';
-import { GateView, nextScope } from './gate-view.ts';
+import { GateView } from './gate-view.ts';
 import { gateMetrics } from './metrics.ts';
 import type { Refusal } from './refusals.ts';
 import type { SessionMeans } from './session-means.ts';
@@ -59,6 +60,7 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
   readonly #refusalLines = new RefusalLines();
   /** Timers that close views which were replaced. */
   readonly #closing = new Map<View, NodeJS.Timeout>();
+  #lastOfOne = 0;
   #views = new Map<string, GateView>();
   #config: DotGateConfig;
   #way: ReplyWay;
@@ -108,8 +110,13 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
 
   reload(config: DotGateConfig): void {
     // First, since both may throw, and then all stays as it was.
-    this.#gate.setTls(listenerTls(config));
     const views = this.#makeViews(config);
+    try {
+      this.#gate.setTls(listenerTls(config));
+    } catch (error) {
+      closeThoseOnlyIn(views, this.#views);
+      throw error;
+    }
     for (const [name, { view }] of this.#views) if (views.get(name)?.view !== view) this.#closeLater(view);
     this.#views = views;
     this.#setRoles(config);
@@ -141,7 +148,8 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
   }
 
   scopeOfOne(): number {
-    return nextScope();
+    this.#lastOfOne = nextScopeOfOne(this.#lastOfOne);
+    return this.#lastOfOne;
   }
 
   noteRefusal(connection: AnswerConnection, { reason }: Refusal, decision: Decision | undefined): void {
@@ -202,7 +210,7 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
         made.set(name, isSame ? before : this.#makeView(name, of, config));
       }
     } catch (error) {
-      for (const [name, { view }] of made) if (old.get(name)?.view !== view) view.close();
+      closeThoseOnlyIn(made, old);
       throw error;
     }
     for (const [name, { view }] of made) if (old.get(name)?.view === view) view.reload();
@@ -249,6 +257,12 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
     }, oldViewMs);
     this.#closing.set(view, timer.unref());
   }
+}
+
+type Views = ReadonlyMap<string, GateView>;
+
+function closeThoseOnlyIn(views: Views, others: Views): void {
+  for (const [name, { view }] of views) if (others.get(name)?.view !== view) view.close();
 }
 
 function isEqual(one: unknown, other: unknown): boolean {
