@@ -8,6 +8,7 @@ import type { Budgets, SharedLedger } from '../core/acl/budgets.ts';
 import { Grants } from '../core/acl/grants.ts';
 import { openAccessStore, type OpenAccessStore } from '../core/acl/open-store.ts';
 import type { DancedConfig, LoadedConfig, PluginUse } from '../core/config/config.ts';
+import { ConfigError, formatProblem, maxPrintedProblems } from '../core/config/errors.ts';
 import { formatEndpoint } from '../core/config/endpoint.ts';
 import { presentTime } from '../core/config/time.ts';
 import { startAdminServer, type AdminServer } from '../core/observe/admin.ts';
@@ -235,14 +236,21 @@ export class Daemon {
       this.#log.warn('configuration needs a restart', { changed: needsRestart.join(' '), advice });
       return;
     }
+    let isWhole = true;
     for (const [index, { instance, use }] of this.#instances.entries()) {
       try {
         instance.reload(config.plugins[index]?.config);
       } catch (error) {
-        this.#log.error('defect', { plugin: use, doing: 'reload', error });
+        isWhole = false;
+        // A file that the plugin reads is missing or broken: the operator's, and not ours.
+        const problems = error instanceof ConfigError ? error.problems.slice(0, maxPrintedProblems) : [];
+        for (const problem of problems)
+          this.#log.error('configuration broken', { plugin: use, problem: formatProblem(problem) });
+        if (problems.length === 0) this.#log.error('defect', { plugin: use, doing: 'reload', error });
       }
     }
-    this.#log.info('configuration reloaded');
+    if (isWhole) this.#log.info('configuration reloaded');
+    else this.#log.error('configuration not reloaded', { kept: 'the old one, of the plugins named above' });
   }
 
   /** An instance stays what it was by its plugin and by where it listens: those make it this entry and not another. */

@@ -209,6 +209,15 @@ function innerTables(schema: z.ZodObject): string[] {
   });
 }
 
+/** A table for every key that is a map of words and what stands for each. */
+function namedTables(schema: z.ZodObject): string[] {
+  return Object.entries(schema.shape).flatMap(([key, value]) => {
+    const { inner } = unwrap(value);
+    const element = inner instanceof z.ZodRecord ? unwrap(inner.valueType).inner : undefined;
+    return element instanceof z.ZodObject ? [`Each of \`${key}\`:\n\n${keysTable(element)}`] : [];
+  });
+}
+
 /** A table for every key that is a map of keys, and for those within. */
 function mapTables(schema: z.ZodObject, heading: string): string[] {
   return Object.entries(schema.shape).flatMap(([key, value]) => {
@@ -230,7 +239,8 @@ function plugins(): string {
   const sections = [...builtinPlugins.values()].map(({ name, schema }) => {
     const { inner } = unwrap(schema);
     const limits = inner instanceof z.ZodObject ? limitsTables(inner, '####') : '';
-    return `### \`${name}\`\n\n${keysTable(inner)}\n\n${limits}`;
+    const maps = inner instanceof z.ZodObject ? [...namedTables(inner), ...mapTables(inner, '####')] : [];
+    return [`### \`${name}\``, keysTable(inner), ...maps, limits].join('\n\n');
   });
   return [
     '`plugins` is a list; each entry names its plugin with `use`, and has the keys of that plugin beside it.',
@@ -300,6 +310,11 @@ function unwrap(schema: unknown): Unwrapped {
   // What is written before its check is of no interest.
   if (schema instanceof z.ZodPipe && schema.out instanceof z.ZodObject) {
     const { inner, about } = unwrap(schema.out);
+    return { inner, about: { ...about, ...own }, isOptional: false };
+  }
+  // And what a check makes of it neither.
+  if (schema instanceof z.ZodPipe && schema.in instanceof z.ZodObject) {
+    const { inner, about } = unwrap(schema.in);
     return { inner, about: { ...about, ...own }, isOptional: false };
   }
   return { inner: schema, about: own, isOptional: false };

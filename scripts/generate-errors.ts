@@ -156,8 +156,8 @@ const requestRefusals: Record<RequestReason, Row> = {
     'Put it back, if that was a mistake. The line `client is anonymous` says why it is not known.',
   ],
   'no-rule': [
-    'no rule of the client’s entry allows it this zone',
-    'Add `{ action: transfer, zones: [ZONE] }` to the entry.',
+    'no rule of the client’s entry allows it this',
+    'Add to the entry `{ action: transfer, zones: [ZONE] }`, or `{ action: resolve }` for a resolver.',
   ],
   denied: [
     'a deny rule of the client’s entry, or of one of its roles, forbids it; `rule` says which',
@@ -187,6 +187,30 @@ const requestRefusals: Record<RequestReason, Row> = {
     'a limit on transfers or queries at once was reached: of the gate, or of the rule (`requests-at-once`, `transfers-at-once`)',
     'Nothing, if it is rare: the client comes again. Else raise the limit.',
   ],
+};
+
+/** Of the gate of dot-resolver, besides those of the access list. */
+const questionRefusals: Readonly<Record<string, Row>> = {
+  'unknown-view': [
+    'the rule names a view that the gate does not have',
+    'Correct `view` in the access list, or add the view to `views`; `danced check` names them.',
+  ],
+  'no-recursion': [
+    'a question without RD',
+    'Nothing: what others have asked is not told. In dig leave `+norec` out.',
+  ],
+  transfer: ['AXFR or IXFR', 'Ask the primary, or a gate for transfers (`xot/gate`).'],
+  class: ['a class other than IN', 'Nothing: version.bind and the like are not answered.'],
+  opcode: [
+    'NOTIFY, UPDATE or another opcode than QUERY',
+    'Nothing, if it is rare. Send updates to the primary.',
+  ],
+  'edns-version': ['a version of EDNS that is not 0', 'Nothing: the client is told BADVERS, and falls back.'],
+  records: [
+    'a question with records in it, as of TSIG',
+    'Take the key out of the client: its certificate says who it is.',
+  ],
+  malformed: ['octets that are no DNS query', 'Look at the client.'],
 };
 
 const transferOutcomes: Record<RelayReport['outcome'], Row> = {
@@ -279,6 +303,10 @@ ${table(['reason', 'meaning', 'what to do'], validation)}
 Line \`request refused\`, field \`reason\`.
 
 ${table(['reason', 'meaning', 'what to do'], rows(requestRefusals))}
+
+At a resolver gate (metric \`danced_resolve_refused_total\`) also
+
+${table(['reason', 'meaning', 'what to do'], rows(questionRefusals))}
 
 ## The access list
 

@@ -7,11 +7,14 @@ import type { Endpoint } from '../../core/config/endpoint.ts';
 import { formatServer } from '../../core/config/server-text.ts';
 import { describeTlsa, tlsaFor, TlsaParameterError } from '../../core/dane/tlsa.ts';
 import { RrType } from '../../core/dns/constants.ts';
+import { openResolver } from '../../core/embed/resolution.ts';
 import { Name } from '../../core/dns/name.ts';
 import { parseOrNothing, parseTlsa, type Tlsa } from '../../core/dns/rdata.ts';
 import type { LookupResult } from '../../core/resolver/resolver.ts';
 import { TrustAdResolver } from '../../core/resolver/trust-ad.ts';
 import type { LoadedIdentity } from '../../core/tls/identity.ts';
+import type { DotGateConfig } from '../../plugins/dot-resolver/gate/config.ts';
+import { dotGate } from '../../plugins/dot-resolver/gate/gate.ts';
 import { describeRecord } from '../tlsa-record.ts';
 import { FindingsAt, type Fault, type Finding } from './finding.ts';
 import { askValidatingServer } from './validating-server.ts';
@@ -42,7 +45,39 @@ export async function checkResolvers(
   const working = results.filter(({ fault }) => fault === undefined).map(({ own }) => own);
   const best = working.find(({ status }) => status !== 'indeterminate') ?? working[0];
   if (best === undefined || identity === undefined) return findings;
-  return [...findings, judgeRecord(new FindingsAt(document, ['identity', 'name']), best, name, identity)];
+  const servers = await checkServerRecords(loaded, identity, nowMs);
+  // A resolver gate is nobody's client: it is known by the records of its ports alone.
+  if (config.plugins.length > 0 && config.plugins.every(({ use }) => use === dotGate.name)) {
+    return [...findings, ...servers];
+  }
+  const ours = judgeRecord(new FindingsAt(document, ['identity', 'name']), best, name, identity);
+  return [...findings, ours, ...servers];
+}
+
+/** The TLSA records `_PORT._tcp.NAME` of resolver gates, by which agents know them (RFC 6698 section 3). */
+async function checkServerRecords(
+  { config, document }: LoadedConfig,
+  identity: LoadedIdentity,
+  nowMs: () => number,
+): Promise<Finding[]> {
+  const places = new Map<number, readonly (string | number)[]>();
+  for (const { use, path, config: own } of config.plugins) {
+    if (use !== dotGate.name) continue;
+    for (const [index, { port }] of (own as DotGateConfig).listen.entries()) {
+      if (port !== 0 && !places.has(port)) places.set(port, [...path, 'listen', index]);
+    }
+  }
+  const resolver = openResolver(config.resolver, { nowMs });
+  try {
+    const findings = [...places].map(async ([port, path]) => {
+      const owner = Name.parse(`_${String(port)}._tcp.${config.identity.name.toString()}`);
+      const found = await resolver.lookup(owner, RrType.TLSA);
+      return judgeRecord(new FindingsAt(document, path), found, owner, identity);
+    });
+    return await Promise.all(findings);
+  } finally {
+    resolver.close();
+  }
 }
 
 interface ServerResult {

@@ -15,11 +15,13 @@ import { checkAgents } from '../check/agent.ts';
 import { checkAccess } from '../check/access.ts';
 import { findingOf, formatFinding, type Finding } from '../check/finding.ts';
 import { checkIdentity } from '../check/identity.ts';
+import { checkMembers } from '../check/members.ts';
 import { checkPorts, type Listen } from '../check/ports.ts';
 import { checkPrimary, type Upstream } from '../check/primary.ts';
 import { checkResolvers } from '../check/resolver.ts';
 import { checkTls } from '../check/tls.ts';
 import { checkTrust } from '../check/trust.ts';
+import { checkViews } from '../check/views.ts';
 import { defaultConfigFile } from '../config-file.ts';
 import { exitCode, printFacts, processOutput, type ExitCode, type Output } from '../output.ts';
 import { loadConfigAndPlugins, type LoadedWithPlugins } from '../plugins.ts';
@@ -49,7 +51,7 @@ export function registerCheck(program: Command, output: Output = processOutput):
     .command('check')
     .summary('check the configuration and what it needs')
     .description(
-      'Check configuration, access list, identity, TLS, ports, primary, gates of an agent, trust anchors, resolver and our own TLSA record.',
+      'Check configuration, access list, identity, TLS, ports, primary, views of a resolver gate, gates of an agent, trust anchors, resolver and our own TLSA records.',
     )
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--json', 'print facts as JSON')
@@ -84,18 +86,21 @@ async function findAll({
   const { listens, upstreams } = endpointsOf(loaded);
   const ports = await checkPorts(loaded, listens);
   const { canResolve, findings: trust } = checkTrust(loaded, nowMs);
-  const [access, agents, resolvers, ...primaries] = await Promise.all([
+  const [access, views, agents, resolvers, ...primaries] = await Promise.all([
     checkAccess(loaded),
+    checkViews(loaded),
     canResolve ? checkAgents(loaded, identity, () => nowMs) : [],
     canResolve ? checkResolvers(loaded, identity, () => nowMs) : [],
     ...upstreams.map((upstream) => checkPrimary(loaded, upstream, timeoutMs)),
   ]);
   return [
     ...access,
+    ...checkMembers(loaded),
     ...identityFindings,
     ...checkTls(loaded, features),
     ...ports,
     ...primaries.flat(),
+    ...views,
     ...agents,
     ...trust,
     ...resolvers,

@@ -57,8 +57,11 @@ export async function runFile(file: string): Promise<void> {
 
 /** Runs the configuration that `readNow` gives, at first and after each SIGHUP, until a signal ends it. Rejects with CommandError. */
 export async function runDaemon(readNow: ReadNow): Promise<void> {
-  // From the beginning: a SIGHUP that comes while we start would end the process.
-  let reloadNow = (): void => undefined;
+  // From the beginning: a SIGHUP that comes while we start would end the process. It is heeded when we have.
+  const early = { isReloadWanted: false };
+  let reloadNow = (): void => {
+    early.isReloadWanted = true;
+  };
   process.on('SIGHUP', () => {
     reloadNow();
   });
@@ -82,6 +85,7 @@ export async function runDaemon(readNow: ReadNow): Promise<void> {
   reloadNow = () => {
     running.reload();
   };
+  if (early.isReloadWanted) reloadNow();
   const signal = await stopSignal();
   const { stopTimeMs } = workerBounds;
   running.log().info('stopping', { signal, withinMs: stopTimeMs });
