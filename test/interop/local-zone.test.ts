@@ -206,8 +206,8 @@ async function askAll(port: number, all: readonly string[]): Promise<Message[]> 
   let count = 0;
   const askMore = (): void => {
     for (; asked < all.length && asked - count < window; asked += 1) {
-      const { name, type } = queryFor(all[asked]!);
-      socket.write(frame(encodeMessage(makeQuery({ id: asked, name: name(), type }))));
+      const query = queryFor(all[asked]!);
+      socket.write(frame(encodeMessage(makeQuery({ id: asked, name: query.name(), type: query.type }))));
     }
   };
   await new Promise<void>((resolve, reject) => {
