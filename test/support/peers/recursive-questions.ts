@@ -79,7 +79,8 @@ export function essenceOf({ header, answers, authorities, edns }: Message): Esse
   const errors = edns?.options.filter(({ code }) => code === EdnsOptionCode.EXTENDED_ERROR) ?? [];
   return {
     rcode: rcodeName(header.rcode),
-    flags: Object.entries({ tc, ra, ad, cd })
+    // With CD a resolver says AD where it has validated the same before, for somebody else: that comes and goes.
+    flags: Object.entries({ tc, ra, ad: ad && !cd, cd })
       .flatMap(([flag, isSet]) => (isSet ? [flag] : []))
       .join(' '),
     answers: lines(answers),
