@@ -17,6 +17,7 @@ import type { RefusalReason } from '../core/server/arrival.ts';
 import type { ConnectionEnd } from '../core/server/service.ts';
 import type { RelayReport } from '../plugins/xot/relay.ts';
 import { accessListLines } from './access-list-lines.ts';
+import { questionRefusals } from './question-refusals.ts';
 
 /** What it means, and what to do. */
 type Row = readonly [meaning: string, mend: string];
@@ -187,30 +188,6 @@ const requestRefusals: Record<RequestReason, Row> = {
     'a limit on transfers or queries at once was reached: of the gate, or of the rule (`requests-at-once`, `transfers-at-once`)',
     'Nothing, if it is rare: the client comes again. Else raise the limit.',
   ],
-};
-
-/** Of the gate of dot-resolver, besides those of the access list. */
-const questionRefusals: Readonly<Record<string, Row>> = {
-  'unknown-view': [
-    'the rule names a view that the gate does not have',
-    'Correct `view` in the access list, or add the view to `views`; `danced check` names them.',
-  ],
-  'no-recursion': [
-    'a question without RD',
-    'Nothing: what others have asked is not told. In dig leave `+norec` out.',
-  ],
-  transfer: ['AXFR or IXFR', 'Ask the primary, or a gate for transfers (`xot/gate`).'],
-  class: ['a class other than IN', 'Nothing: version.bind and the like are not answered.'],
-  opcode: [
-    'NOTIFY, UPDATE or another opcode than QUERY',
-    'Nothing, if it is rare. Send updates to the primary.',
-  ],
-  'edns-version': ['a version of EDNS that is not 0', 'Nothing: the client is told BADVERS, and falls back.'],
-  records: [
-    'a question with records in it, as of TSIG',
-    'Take the key out of the client: its certificate says who it is.',
-  ],
-  malformed: ['octets that are no DNS query', 'Look at the client.'],
 };
 
 const transferOutcomes: Record<RelayReport['outcome'], Row> = {

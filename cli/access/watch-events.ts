@@ -52,15 +52,19 @@ export function eventInWords(event: WatchedEvent): string {
   const isConnection = event['event'] === 'connection';
   const parts = [
     who(event),
-    isConnection ? `connects from ${textOf(event['remote'])}` : what(event),
+    isConnection
+      ? `connects${event['remote'] === undefined ? '' : ` from ${textOf(event['remote'])}`}`
+      : what(event),
     ...(isConnection ? [] : [by(event)]),
     why(event),
   ];
   return `${textOf(event['time'])} ${mark} ${parts.filter((part) => part !== '').join('  ')}`;
 }
 
-function who({ client, claims }: WatchedEvent): string {
+function who({ client, claims, hidden, roles }: WatchedEvent): string {
   if (client !== undefined) return textOf(client);
+  // A gate with `privacy: role` knows who it is, and does not say it.
+  if (hidden === true) return roles === undefined ? '(not told)' : `(of role ${textOf(roles)})`;
   return claims === undefined ? '(anonymous)' : `(claims ${textOf(claims)})`;
 }
 

@@ -151,7 +151,10 @@ function decisionEvent(
   isHidden: boolean,
 ) {
   const what = { action, zone, transfer: startsTransfer, allowed, reason };
-  if (isHidden) return { event: 'decision', ...what, roles: roles.join(' '), rule, view };
+  if (isHidden) {
+    const hidden = client === undefined ? undefined : true;
+    return { event: 'decision', hidden, ...what, roles: roles.join(' '), rule, view };
+  }
   const who = { connection: connection.id, remote: connection.remote, client: client?.name };
   return { event: 'decision', ...who, ...what, entry, rule, view, detail };
 }

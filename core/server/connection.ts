@@ -138,7 +138,13 @@ export class Connection {
     const about = { event: 'connection', connection: this.#id, remote: this.#remote };
     if (arrival.outcome === 'identified') {
       if (this.#environment.hidesClients) {
-        feed.say({ event: 'connection', connection: this.#id, allowed: true, reason: 'identified' });
+        feed.say({
+          event: 'connection',
+          hidden: true,
+          connection: this.#id,
+          allowed: true,
+          reason: 'identified',
+        });
         return;
       }
       const { identity, source, peer } = arrival.identified;
