@@ -15,7 +15,7 @@ import { takesExtensionType } from '../core/tls/context.ts';
 import { tlsFeatures } from '../core/tls/native/native.ts';
 import { dotAgent } from '../plugins/dot-resolver/agent/agent.ts';
 import { dotGate } from '../plugins/dot-resolver/gate/gate.ts';
-import { xotGate } from '../plugins/xot/gate.ts';
+import { xotGate } from '../plugins/xot/gate/gate.ts';
 
 /** By the word after `use:`. */
 export type Plugins = ReadonlyMap<string, Plugin<unknown>>;

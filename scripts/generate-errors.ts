@@ -15,7 +15,7 @@ import { EdeCode, Rcode, rcodeName } from '../core/dns/constants.ts';
 import { validationReasons, type ValidationReason } from '../core/dnssec/status.ts';
 import type { RefusalReason } from '../core/server/arrival.ts';
 import type { ConnectionEnd } from '../core/server/service.ts';
-import type { RelayReport } from '../plugins/xot/relay.ts';
+import type { RelayReport } from '../plugins/xot/relay/relay.ts';
 import { accessListLines } from './access-list-lines.ts';
 import { questionRefusals } from './question-refusals.ts';
 

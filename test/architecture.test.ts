@@ -48,7 +48,7 @@ describe('an architecture rule', () => {
     [
       'core never imports a plugin',
       'core/server/x.ts',
-      `import { a } from '../../plugins/xot/gate.ts';`,
+      `import { a } from '../../plugins/xot/gate/gate.ts';`,
       /must not import/,
     ],
     [

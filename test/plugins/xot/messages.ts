@@ -12,7 +12,7 @@ import {
 } from '../../../core/dns/message.ts';
 import { Name } from '../../../core/dns/name.ts';
 import { encodeA, encodeSoa, encodeTxt } from '../../../core/dns/rdata.ts';
-import { readRequest, type ZoneRequest } from '../../../plugins/xot/request.ts';
+import { readRequest, type ZoneRequest } from '../../../plugins/xot/request/request.ts';
 
 export const zone = Name.parse('example.com');
 

@@ -6,7 +6,7 @@ import type { Plugin } from '../../../../core/plugin/contract.ts';
 import { dotAgent } from '../../../../plugins/dot-resolver/agent/agent.ts';
 import { captiveNames, policyFor, type AgentConfig } from '../../../../plugins/dot-resolver/agent/config.ts';
 import { linkLimits } from '../../../../plugins/dot-resolver/agent/limits.ts';
-import { xotGate } from '../../../../plugins/xot/gate.ts';
+import { xotGate } from '../../../../plugins/xot/gate/gate.ts';
 
 const pin = `${'A'.repeat(43)}=`;
 

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import { EdeCode, Rcode, RrClass, RrType } from '../../../core/dns/constants.ts';
-import { frame } from '../../../core/dns/framing.ts';
-import { frameAll } from '../../support/frame-all.ts';
-import type { Message } from '../../../core/dns/message.ts';
-import { Name } from '../../../core/dns/name.ts';
-import { PrimaryPool } from '../../../plugins/xot/primary.ts';
-import { unusedPort, type HeardQuery } from '../../support/dns-server.ts';
-import { address, answer, edeOf, edns, request, soa } from './messages.ts';
+import { EdeCode, Rcode, RrClass, RrType } from '../../../../core/dns/constants.ts';
+import { frame } from '../../../../core/dns/framing.ts';
+import { frameAll } from '../../../support/frame-all.ts';
+import type { Message } from '../../../../core/dns/message.ts';
+import { Name } from '../../../../core/dns/name.ts';
+import { PrimaryPool } from '../../../../plugins/xot/upstream/primary.ts';
+import { unusedPort, type HeardQuery } from '../../../support/dns-server.ts';
+import { address, answer, edeOf, edns, request, soa } from '../messages.ts';
 import { RelayBed, wholeZone } from './relay-bed.ts';
 
 describe('relay, when the primary fails', () => {

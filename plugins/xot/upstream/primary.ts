@@ -14,7 +14,7 @@ import {
   frame,
   FrameReader,
   type Endpoint,
-} from '../../core/index.ts';
+} from '../../../core/index.ts';
 
 /** What went wrong at the primary, with the Extended DNS Error that tells the secondary (RFC 8914). */
 export class PrimaryError extends Error {

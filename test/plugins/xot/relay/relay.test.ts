@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { EdeCode, EdnsOptionCode, Opcode, Rcode, RrType } from '../../../core/dns/constants.ts';
-import { extendedError } from '../../../core/dns/edns.ts';
-import { frame } from '../../../core/dns/framing.ts';
-import { frameAll } from '../../support/frame-all.ts';
-import type { Message } from '../../../core/dns/message.ts';
-import { Name } from '../../../core/dns/name.ts';
-import { parseSoa } from '../../../core/dns/rdata.ts';
-import type { RelayReport } from '../../../plugins/xot/relay.ts';
-import { answer, bulk, edeOf, edns, soa, type RequestFields } from './messages.ts';
+import { EdeCode, EdnsOptionCode, Opcode, Rcode, RrType } from '../../../../core/dns/constants.ts';
+import { extendedError } from '../../../../core/dns/edns.ts';
+import { frame } from '../../../../core/dns/framing.ts';
+import { frameAll } from '../../../support/frame-all.ts';
+import type { Message } from '../../../../core/dns/message.ts';
+import { Name } from '../../../../core/dns/name.ts';
+import { parseSoa } from '../../../../core/dns/rdata.ts';
+import type { RelayReport } from '../../../../plugins/xot/relay/relay.ts';
+import { answer, bulk, edeOf, edns, soa, type RequestFields } from '../messages.ts';
 import { RelayBed, wholeZone } from './relay-bed.ts';
 
 describe('relay', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { EdeCode, EdnsOptionCode, Rcode, RrType } from '../../../core/dns/constants.ts';
+import { EdeCode, EdnsOptionCode, Rcode, RrType } from '../../../../core/dns/constants.ts';
 import {
   extendedError,
   findOption,
@@ -7,26 +7,26 @@ import {
   parseExtendedError,
   parseKeepalive,
   type Edns,
-} from '../../../core/dns/edns.ts';
-import { DnsFormatError } from '../../../core/dns/errors.ts';
+} from '../../../../core/dns/edns.ts';
+import { DnsFormatError } from '../../../../core/dns/errors.ts';
 import {
   encodeMessage,
   makeResponse,
   parseMessage,
   type Message,
   type ResourceRecord,
-} from '../../../core/dns/message.ts';
-import { parseTxt } from '../../../core/dns/rdata.ts';
-import { MessageWalker } from '../../../core/dns/walker.ts';
-import { parseOpt } from '../../../core/dns/edns.ts';
+} from '../../../../core/dns/message.ts';
+import { parseTxt } from '../../../../core/dns/rdata.ts';
+import { MessageWalker } from '../../../../core/dns/walker.ts';
+import { parseOpt } from '../../../../core/dns/edns.ts';
 import {
   formatErrorReply,
   refusalReply,
   relayedReply,
   type OptPlace,
   type ReplyStyle,
-} from '../../../plugins/xot/reply.ts';
-import { address, answer, bulk, edns, parsed, request, soa } from './messages.ts';
+} from '../../../../plugins/xot/request/reply.ts';
+import { address, answer, bulk, edns, parsed, request, soa } from '../messages.ts';
 
 const askKeepalive = { code: EdnsOptionCode.TCP_KEEPALIVE, data: Buffer.alloc(0) };
 const askPadding = { code: EdnsOptionCode.PADDING, data: Buffer.alloc(0) };

@@ -15,10 +15,10 @@ import {
   TransferFormatError,
   type MessageWalker,
   type TransferForm,
-} from '../../core/index.ts';
-import { PrimaryError } from './primary.ts';
-import { refusalReply, type OptPlace, type ReplyStyle } from './reply.ts';
-import type { ZoneRequest } from './request.ts';
+} from '../../../core/index.ts';
+import { PrimaryError } from '../upstream/primary.ts';
+import { refusalReply, type OptPlace, type ReplyStyle } from '../request/reply.ts';
+import type { ZoneRequest } from '../request/request.ts';
 
 /** What there is to tell of a relayed request when it is over. */
 export interface RelayReport {

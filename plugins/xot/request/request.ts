@@ -15,7 +15,7 @@ import {
   RrType,
   type Message,
   type Name,
-} from '../../core/index.ts';
+} from '../../../core/index.ts';
 
 /** A request that the gate relays if the access list allows it. */
 export interface ZoneRequest {

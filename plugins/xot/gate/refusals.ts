@@ -1,6 +1,6 @@
 /** The noes of the gate: what the client is told of each. */
-import { EdeCode, Rcode, type DecisionReason } from '../../core/index.ts';
-import type { Refusal } from './request.ts';
+import { EdeCode, Rcode, type DecisionReason } from '../../../core/index.ts';
+import type { Refusal } from '../request/request.ts';
 
 /** RFC 8914 section 4.19: the client is known, but not for this. */
 const prohibited: Refusal = {

@@ -15,11 +15,11 @@ import {
   RrType,
   TransferEnd,
   TransferFormatError,
-} from '../../core/index.ts';
-import type { TransferLimits } from './limits.ts';
-import { PrimaryError, type PrimaryConnection, type PrimaryPool } from './primary.ts';
-import { relayedReply, type OptPlace, type ReplyStyle } from './reply.ts';
-import type { ZoneRequest } from './request.ts';
+} from '../../../core/index.ts';
+import type { TransferLimits } from '../limits.ts';
+import { PrimaryError, type PrimaryConnection, type PrimaryPool } from '../upstream/primary.ts';
+import { relayedReply, type OptPlace, type ReplyStyle } from '../request/reply.ts';
+import type { ZoneRequest } from '../request/request.ts';
 import {
   clientGone,
   emptyReport,
@@ -28,9 +28,9 @@ import {
   rcodeOf,
   upstreamQuery,
   type RelayReport,
-} from './upstream.ts';
+} from './report.ts';
 
-export type { RelayReport } from './upstream.ts';
+export type { RelayReport } from './report.ts';
 
 export interface RelayOptions {
   /** AXFR or IXFR. */

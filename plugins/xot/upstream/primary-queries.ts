@@ -19,8 +19,8 @@ import {
   RrType,
   type Endpoint,
   type Name,
-} from '../../core/index.ts';
-import type { TransferLimits } from './limits.ts';
+} from '../../../core/index.ts';
+import type { TransferLimits } from '../limits.ts';
 import { openSocket, PrimaryError, restTimeMs } from './primary.ts';
 
 /** Queries under way on one connection, those nobody waits for included; beyond that another is opened. */

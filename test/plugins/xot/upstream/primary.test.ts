@@ -1,12 +1,12 @@
 import { mock } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { EdeCode } from '../../../core/dns/constants.ts';
-import { frame } from '../../../core/dns/framing.ts';
-import { frameAll } from '../../support/frame-all.ts';
-import { PrimaryError, PrimaryPool, type PrimaryConnection } from '../../../plugins/xot/primary.ts';
-import { DnsServer, unusedPort, type HeardQuery } from '../../support/dns-server.ts';
-import { answer, request, soa } from './messages.ts';
+import { EdeCode } from '../../../../core/dns/constants.ts';
+import { frame } from '../../../../core/dns/framing.ts';
+import { frameAll } from '../../../support/frame-all.ts';
+import { PrimaryError, PrimaryPool, type PrimaryConnection } from '../../../../plugins/xot/upstream/primary.ts';
+import { DnsServer, unusedPort, type HeardQuery } from '../../../support/dns-server.ts';
+import { answer, request, soa } from '../messages.ts';
 
 const never = new AbortController().signal;
 

@@ -23,7 +23,7 @@ import {
   type Edns,
   type EdnsOption,
   type Message,
-} from '../../core/index.ts';
+} from '../../../core/index.ts';
 import type { Refusal } from './request.ts';
 
 /** What the gate says of itself in OPT; the size matters only over UDP, where we are not. */

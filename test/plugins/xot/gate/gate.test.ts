@@ -1,26 +1,26 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Grants } from '../../../core/acl/grants.ts';
-import { proveClient } from '../../../core/dane/prove.ts';
-import type { ClientIdentity } from '../../../core/dane/identity.ts';
-import { EdeCode, EdnsOptionCode, Rcode, RrType } from '../../../core/dns/constants.ts';
-import { frame } from '../../../core/dns/framing.ts';
-import { parseMessage, type Message } from '../../../core/dns/message.ts';
-import { Name } from '../../../core/dns/name.ts';
-import { Metrics } from '../../../core/observe/metrics.ts';
-import type { GateReply, RequestHandler } from '../../../core/plugin/contract.ts';
-import { connectionLimits } from '../../../core/server/limits.ts';
-import type { XotGateConfig } from '../../../plugins/xot/config.ts';
-import { xotGate } from '../../../plugins/xot/gate.ts';
-import { transferLimits } from '../../../plugins/xot/limits.ts';
-import { accessFrom } from '../../support/access.ts';
-import { DnsServer, type HeardQuery } from '../../support/dns-server.ts';
-import { clientName, GateBed } from '../../support/gate-bed.ts';
-import { limitsOf } from '../../support/limits.ts';
-import { memoryLog, type MemoryLog } from '../../support/memory-log.ts';
-import { asksOnly, partialHost } from '../../support/plugin-host.ts';
-import { credentialsOf, issueTestIdentity, tlsaOf } from '../../support/test-identity.ts';
-import { address, answer, edeOf, edns, request, soa, zone, type RequestFields } from './messages.ts';
+import { Grants } from '../../../../core/acl/grants.ts';
+import { proveClient } from '../../../../core/dane/prove.ts';
+import type { ClientIdentity } from '../../../../core/dane/identity.ts';
+import { EdeCode, EdnsOptionCode, Rcode, RrType } from '../../../../core/dns/constants.ts';
+import { frame } from '../../../../core/dns/framing.ts';
+import { parseMessage, type Message } from '../../../../core/dns/message.ts';
+import { Name } from '../../../../core/dns/name.ts';
+import { Metrics } from '../../../../core/observe/metrics.ts';
+import type { GateReply, RequestHandler } from '../../../../core/plugin/contract.ts';
+import { connectionLimits } from '../../../../core/server/limits.ts';
+import type { XotGateConfig } from '../../../../plugins/xot/gate/config.ts';
+import { xotGate } from '../../../../plugins/xot/gate/gate.ts';
+import { transferLimits } from '../../../../plugins/xot/limits.ts';
+import { accessFrom } from '../../../support/access.ts';
+import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
+import { clientName, GateBed } from '../../../support/gate-bed.ts';
+import { limitsOf } from '../../../support/limits.ts';
+import { memoryLog, type MemoryLog } from '../../../support/memory-log.ts';
+import { asksOnly, partialHost } from '../../../support/plugin-host.ts';
+import { credentialsOf, issueTestIdentity, tlsaOf } from '../../../support/test-identity.ts';
+import { address, answer, edeOf, edns, request, soa, zone, type RequestFields } from '../messages.ts';
 
 const access = accessFrom(`version: 1
 clients:

@@ -3,11 +3,11 @@
  *
  * The answer is walked strictly and changed as those of a transfer are (reply.ts).
  */
-import { DnsFormatError, frame, rcodeName, Rcode, RrType, type MessageWalker } from '../../core/index.ts';
-import type { TransferLimits } from './limits.ts';
-import type { PrimaryQueries } from './primary-queries.ts';
-import { relayedReply, type OptPlace, type ReplyStyle } from './reply.ts';
-import type { ZoneRequest } from './request.ts';
+import { DnsFormatError, frame, rcodeName, Rcode, RrType, type MessageWalker } from '../../../core/index.ts';
+import type { TransferLimits } from '../limits.ts';
+import type { PrimaryQueries } from '../upstream/primary-queries.ts';
+import { relayedReply, type OptPlace, type ReplyStyle } from '../request/reply.ts';
+import type { ZoneRequest } from '../request/request.ts';
 import {
   clientGone,
   emptyReport,
@@ -16,7 +16,7 @@ import {
   rcodeOf,
   upstreamQuery,
   type RelayReport,
-} from './upstream.ts';
+} from './report.ts';
 
 export interface QueryOptions {
   /** SOA. */

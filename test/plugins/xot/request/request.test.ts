@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { EdeCode, Opcode, Rcode, RrClass, RrType } from '../../../core/dns/constants.ts';
-import { parseMessage } from '../../../core/dns/message.ts';
-import { Name } from '../../../core/dns/name.ts';
-import { readRequest } from '../../../plugins/xot/request.ts';
-import { header, record } from '../../core/dns/wire.ts';
-import { address, edns, request, soa, zone } from './messages.ts';
+import { EdeCode, Opcode, Rcode, RrClass, RrType } from '../../../../core/dns/constants.ts';
+import { parseMessage } from '../../../../core/dns/message.ts';
+import { Name } from '../../../../core/dns/name.ts';
+import { readRequest } from '../../../../plugins/xot/request/request.ts';
+import { header, record } from '../../../core/dns/wire.ts';
+import { address, edns, request, soa, zone } from '../messages.ts';
 
 const other = Name.parse('example.net');
 

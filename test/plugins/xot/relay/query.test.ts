@@ -1,16 +1,16 @@
 import { getEventListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { EdeCode, EdnsOptionCode, Opcode, Rcode, RrClass, RrType } from '../../../core/dns/constants.ts';
-import { extendedError } from '../../../core/dns/edns.ts';
-import { frame } from '../../../core/dns/framing.ts';
-import { encodeMessage, makeResponse, type Message } from '../../../core/dns/message.ts';
-import { Name } from '../../../core/dns/name.ts';
-import { parseSoa } from '../../../core/dns/rdata.ts';
-import { PrimaryQueries } from '../../../plugins/xot/primary-queries.ts';
-import { unusedPort, type HeardQuery } from '../../support/dns-server.ts';
-import { frameAll } from '../../support/frame-all.ts';
-import { answer, bulk, edeOf, edns, request, soa } from './messages.ts';
+import { EdeCode, EdnsOptionCode, Opcode, Rcode, RrClass, RrType } from '../../../../core/dns/constants.ts';
+import { extendedError } from '../../../../core/dns/edns.ts';
+import { frame } from '../../../../core/dns/framing.ts';
+import { encodeMessage, makeResponse, type Message } from '../../../../core/dns/message.ts';
+import { Name } from '../../../../core/dns/name.ts';
+import { parseSoa } from '../../../../core/dns/rdata.ts';
+import { PrimaryQueries } from '../../../../plugins/xot/upstream/primary-queries.ts';
+import { unusedPort, type HeardQuery } from '../../../support/dns-server.ts';
+import { frameAll } from '../../../support/frame-all.ts';
+import { answer, bulk, edeOf, edns, request, soa } from '../messages.ts';
 import { RelayBed } from './relay-bed.ts';
 
 describe('answerQuery', () => {

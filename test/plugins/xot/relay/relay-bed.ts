@@ -1,15 +1,15 @@
 /** One relay between a primary that says what a test makes it say, and a client that takes everything. */
-import { frameAll } from '../../support/frame-all.ts';
-import { RrType } from '../../../core/dns/constants.ts';
-import { parseMessage, type Message } from '../../../core/dns/message.ts';
-import { transferLimits, type TransferLimits } from '../../../plugins/xot/limits.ts';
-import { PrimaryPool } from '../../../plugins/xot/primary.ts';
-import { PrimaryQueries } from '../../../plugins/xot/primary-queries.ts';
-import { answerQuery } from '../../../plugins/xot/query.ts';
-import { relay, type RelayReport } from '../../../plugins/xot/relay.ts';
-import { DnsServer, type HeardQuery } from '../../support/dns-server.ts';
-import { limitsOf } from '../../support/limits.ts';
-import { address, answer, edns, soa, zoneRequest, type RequestFields } from './messages.ts';
+import { frameAll } from '../../../support/frame-all.ts';
+import { RrType } from '../../../../core/dns/constants.ts';
+import { parseMessage, type Message } from '../../../../core/dns/message.ts';
+import { transferLimits, type TransferLimits } from '../../../../plugins/xot/limits.ts';
+import { PrimaryPool } from '../../../../plugins/xot/upstream/primary.ts';
+import { PrimaryQueries } from '../../../../plugins/xot/upstream/primary-queries.ts';
+import { answerQuery } from '../../../../plugins/xot/relay/query.ts';
+import { relay, type RelayReport } from '../../../../plugins/xot/relay/relay.ts';
+import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
+import { limitsOf } from '../../../support/limits.ts';
+import { address, answer, edns, soa, zoneRequest, type RequestFields } from '../messages.ts';
 
 /** A zone of five records in three messages. */
 export const wholeZone: readonly ((query: Message) => Buffer)[] = [

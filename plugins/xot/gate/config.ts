@@ -7,8 +7,8 @@ import {
   type Endpoint,
   type ListenerConfig,
   type Name,
-} from '../../core/index.ts';
-import { transferLimits, type TransferLimits } from './limits.ts';
+} from '../../../core/index.ts';
+import { transferLimits, type TransferLimits } from '../limits.ts';
 
 export interface XotGateConfig extends ListenerConfig {
   readonly listen: readonly Endpoint[];

@@ -21,16 +21,16 @@ import {
   type PluginHost,
   type PluginInstance,
   type Readiness,
-} from '../../core/index.ts';
+} from '../../../core/index.ts';
 import { xotGateSchema, type XotGateConfig } from './config.ts';
 import { xotMetrics, type XotMetrics } from './metrics.ts';
-import { PrimaryPool } from './primary.ts';
-import { PrimaryQueries } from './primary-queries.ts';
-import { answerQuery } from './query.ts';
+import { PrimaryPool } from '../upstream/primary.ts';
+import { PrimaryQueries } from '../upstream/primary-queries.ts';
+import { answerQuery } from '../relay/query.ts';
 import { accessRefusal, notAuthoritative, tooMany } from './refusals.ts';
-import { relay, type RelayReport } from './relay.ts';
-import { formatErrorReply, refusalReply, type ReplyStyle } from './reply.ts';
-import { readRequest, type Refusal, type ZoneRequest } from './request.ts';
+import { relay, type RelayReport } from '../relay/relay.ts';
+import { formatErrorReply, refusalReply, type ReplyStyle } from '../request/reply.ts';
+import { readRequest, type Refusal, type ZoneRequest } from '../request/request.ts';
 
 export const xotGate: Plugin<XotGateConfig> = {
   name: 'xot/gate',

@@ -1,30 +1,30 @@
 /** What the gate makes of a decision: what the client is told, what the log has, and that every grant is given back. */
 import { expect } from 'chai';
-import { Grants, type Grant } from '../../../core/acl/grants.ts';
+import { Grants, type Grant } from '../../../../core/acl/grants.ts';
 import {
   decisionReasons,
   type AccessRequest,
   type Decision,
   type DecisionReason,
-} from '../../../core/acl/model.ts';
-import type { ClientIdentity } from '../../../core/dane/identity.ts';
-import { EdeCode, Rcode, RrType } from '../../../core/dns/constants.ts';
-import { frame } from '../../../core/dns/framing.ts';
-import { parseMessage, type Message } from '../../../core/dns/message.ts';
-import { Name } from '../../../core/dns/name.ts';
-import { Metrics } from '../../../core/observe/metrics.ts';
-import type { GateReply, PluginAccess, RequestHandler } from '../../../core/plugin/contract.ts';
-import { connectionLimits } from '../../../core/server/limits.ts';
-import { xotGate } from '../../../plugins/xot/gate.ts';
-import { transferLimits } from '../../../plugins/xot/limits.ts';
-import { RefusalLines, refusalLineLimits } from '../../../core/observe/refusal-lines.ts';
-import { accessFrom } from '../../support/access.ts';
-import { DnsServer, type HeardQuery } from '../../support/dns-server.ts';
-import { limitsOf } from '../../support/limits.ts';
-import { memoryLog, type MemoryLog } from '../../support/memory-log.ts';
-import { asksOnly, partialHost } from '../../support/plugin-host.ts';
-import { provedClient } from '../../support/proved-client.ts';
-import { address, answer, edeOf, edns, request, soa, zone } from './messages.ts';
+} from '../../../../core/acl/model.ts';
+import type { ClientIdentity } from '../../../../core/dane/identity.ts';
+import { EdeCode, Rcode, RrType } from '../../../../core/dns/constants.ts';
+import { frame } from '../../../../core/dns/framing.ts';
+import { parseMessage, type Message } from '../../../../core/dns/message.ts';
+import { Name } from '../../../../core/dns/name.ts';
+import { Metrics } from '../../../../core/observe/metrics.ts';
+import type { GateReply, PluginAccess, RequestHandler } from '../../../../core/plugin/contract.ts';
+import { connectionLimits } from '../../../../core/server/limits.ts';
+import { xotGate } from '../../../../plugins/xot/gate/gate.ts';
+import { transferLimits } from '../../../../plugins/xot/limits.ts';
+import { RefusalLines, refusalLineLimits } from '../../../../core/observe/refusal-lines.ts';
+import { accessFrom } from '../../../support/access.ts';
+import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
+import { limitsOf } from '../../../support/limits.ts';
+import { memoryLog, type MemoryLog } from '../../../support/memory-log.ts';
+import { asksOnly, partialHost } from '../../../support/plugin-host.ts';
+import { provedClient } from '../../../support/proved-client.ts';
+import { address, answer, edeOf, edns, request, soa, zone } from '../messages.ts';
 
 const client = provedClient('ns2.example');
 const axfr = request({ edns: edns() });

@@ -1,5 +1,5 @@
 /** The series of an xot gate. */
-import type { Metrics } from '../../core/index.ts';
+import type { Metrics } from '../../../core/index.ts';
 
 /** Upper bounds in seconds: a small zone takes milliseconds, a large one through a slow client minutes. */
 const durationBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300];
