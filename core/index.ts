@@ -89,10 +89,21 @@ export type {
   PluginInstance,
   Readiness,
   RequestHandler,
+  ReplyBatch,
 } from './plugin/contract.ts';
 export { connectionLimits, type ConnectionLimits } from './server/limits.ts';
 export { Places } from './server/places.ts';
 export { TransferEnd, TransferFormatError, type TransferForm } from './xfr/stream-end.ts';
+export {
+  openMessage,
+  type Differences,
+  type FilePlace,
+  type MessageFile,
+  type Pause,
+  type Store,
+  type StoredMessage,
+  type ZoneVersion,
+} from './xfr/zone-version.ts';
 
 // danced inside of another program: docs/library.md.
 export { openAuthenticator, type Authenticator, type Listener } from './embed/authenticator.ts';

@@ -240,8 +240,14 @@ export interface GateRequest {
 }
 
 /**
- * The reply: one message, a stream of messages (batches of those that were ready together), or undefined for a request
- * that is answered by silence. A stream that throws closes the connection, so that no half reply looks whole.
+ * The reply: one message, a stream of messages, or undefined for a request that is answered by silence. A stream gives batches
+ * of those that were ready together. A stream that throws closes the connection, so that no half reply looks whole.
  */
-export type GateReply = Buffer | AsyncIterable<readonly Buffer[]> | undefined;
+export type GateReply = Buffer | AsyncIterable<ReplyBatch> | undefined;
+/**
+ * Messages, each of which leaves in a TLS record of its own; or, in one buffer, messages each with its two octets of length before
+ * it, which leave as they are. Give the last message of a transfer a batch of its own, since NSD as a secondary overlooks what
+ * shares a record with the message before it. The buffer may be written to again when the stream is asked for its next batch.
+ */
+export type ReplyBatch = readonly Buffer[] | Buffer;
 export type RequestHandler = (request: GateRequest) => Promise<GateReply>;

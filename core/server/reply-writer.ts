@@ -1,16 +1,17 @@
 /**
- * Writes replies to one connection: length-prefixed, one message at a time, never more than the client takes.
+ * Writes replies to one connection: length-prefixed, one batch at a time, never more than the client takes.
  *
- * No TLS record holds parts of two messages. NSD as a secondary (seen with 4.6.1) reads one message each time its socket is
- * readable and leaves the rest of the record lying: at the end of a transfer nothing more comes to wake it, and it waits
- * until the connection is closed. So each message is a write of its own, and the next waits for its callback, because
- * node:tls joins writes that queue up.
+ * NSD as a secondary (seen with 4.6.1) reads one message each time its socket is readable and leaves the rest of the TLS record
+ * lying: at the end of a transfer nothing more comes to wake it, and it waits until the connection is closed. So each write
+ * waits for the callback of the one before, because node:tls joins writes that queue up, and each message is a write of its
+ * own, unless who makes a transfer sees to it himself that its last message stands apart (ADR 16).
  *
  * Whoever awaits `write` before making the next messages is held back to the speed of the client; that is the whole
  * backpressure of a transfer. A client that takes nothing for `write-time` is given up.
  */
 import type { Writable } from 'node:stream';
 import { frame } from '../dns/framing.ts';
+import type { ReplyBatch } from '../plugin/contract.ts';
 
 /** The connection ended, or was given up, before the reply was written. */
 export class ConnectionGone extends Error {
@@ -19,11 +20,14 @@ export class ConnectionGone extends Error {
   readonly blame = 'peer';
 }
 
-/** Messages that wait for their turn, or for the client. */
+/** Octets that wait for their turn, or for the client. */
 interface Reply {
-  readonly messages: readonly Buffer[];
+  /** Each is one write: a message with its length before it, or many. */
+  readonly writes: readonly Buffer[];
   /** So many of them are handed over. */
   handed: number;
+  /** Whether the octets are the caller's again only when they are written. */
+  readonly isLent: boolean;
   readonly resolve: () => void;
   readonly reject: (error: ConnectionGone) => void;
 }
@@ -55,11 +59,16 @@ export class ReplyWriter {
     });
   }
 
-  /** Resolves when there is room for more; rejects with ConnectionGone. */
-  write(messages: readonly Buffer[]): Promise<void> {
+  /**
+   * Writes a batch. Resolves when there is room for more, and one buffer of many messages is written; rejects with
+   * ConnectionGone.
+   */
+  write(batch: ReplyBatch): Promise<void> {
+    const isLent = Buffer.isBuffer(batch);
+    const writes = isLent ? [batch] : batch.map(frame);
     return new Promise((resolve, reject) => {
       this.#given++;
-      this.#replies.push({ messages, handed: 0, resolve, reject });
+      this.#replies.push({ writes, handed: 0, isLent, resolve, reject });
       if (!this.#isWriting) this.#writeNext();
     });
   }
@@ -75,14 +84,15 @@ export class ReplyWriter {
   /** Hands over the next message, if there is one, and takes replies off that are done. */
   #writeNext(): void {
     for (let reply = this.#replies[0]; reply !== undefined; reply = this.#replies[0]) {
-      const message = reply.messages[reply.handed];
-      if (message === undefined) reply.resolve();
+      const octets = reply.writes[reply.handed];
+      if (octets === undefined) reply.resolve();
       else if (this.#socket.destroyed || !this.#socket.writable)
         reply.reject(new ConnectionGone('the connection is closed'));
       else {
         reply.handed++;
+        const hasRoom = this.#writeOne(octets);
         // There is room for the next reply, though this one is not done.
-        if (this.#writeOne(frame(message)) && reply.handed === reply.messages.length) reply.resolve();
+        if (hasRoom && !reply.isLent && reply.handed === reply.writes.length) reply.resolve();
         return;
       }
       this.#replies.shift();

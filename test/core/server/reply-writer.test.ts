@@ -2,7 +2,7 @@ import { mock } from 'node:test';
 import { duplexPair, Writable, type Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { FrameReader } from '../../../core/dns/framing.ts';
+import { frame, FrameReader } from '../../../core/dns/framing.ts';
 import { ConnectionGone, ReplyWriter } from '../../../core/server/reply-writer.ts';
 
 const writeTimeMs = 1_000;
@@ -100,6 +100,16 @@ describe('ReplyWriter', () => {
       }
       await Promise.all(writes);
       await writer.flushed();
+    });
+
+    it('keeps a buffer of many messages until it is written, as one write, and adds no length', async () => {
+      const write = follow(writer.write(Buffer.concat([frame(message), frame(message)])));
+      await nextTurn();
+      expect(write.outcome).to.equal(undefined);
+      expect(slow.writableLength).to.equal(2 * (message.length + 2));
+      written[0]?.();
+      await nextTurn();
+      expect(write.outcome).to.equal('written');
     });
 
     it('has room for the next reply while a little is on its way', async () => {

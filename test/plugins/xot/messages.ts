@@ -10,8 +10,10 @@ import {
   type Message,
   type ResourceRecord,
 } from '../../../core/dns/message.ts';
+import { FrameReader } from '../../../core/dns/framing.ts';
 import { Name } from '../../../core/dns/name.ts';
 import { encodeA, encodeSoa, encodeTxt } from '../../../core/dns/rdata.ts';
+import type { GateReply } from '../../../core/plugin/contract.ts';
 import { readRequest, type ZoneRequest } from '../../../plugins/xot/request/request.ts';
 
 export const zone = Name.parse('example.com');
@@ -98,6 +100,18 @@ export function answer(
 
 export function parsed(octets: readonly Buffer[]): Message[] {
   return octets.map(parseMessage);
+}
+
+/** All messages of a reply. */
+export async function collect(reply: GateReply): Promise<Message[]> {
+  if (reply === undefined) return [];
+  if (Buffer.isBuffer(reply)) return [parseMessage(reply)];
+  const messages: Message[] = [];
+  for await (const batch of reply) {
+    const octets = Buffer.isBuffer(batch) ? new FrameReader().push(Buffer.from(batch)) : batch;
+    messages.push(...octets.map(parseMessage));
+  }
+  return messages;
 }
 
 /** The Extended DNS Error of a message. */

@@ -20,7 +20,7 @@ import { limitsOf } from '../../../support/limits.ts';
 import { memoryLog, type MemoryLog } from '../../../support/memory-log.ts';
 import { asksOnly, partialHost } from '../../../support/plugin-host.ts';
 import { credentialsOf, issueTestIdentity, tlsaOf } from '../../../support/test-identity.ts';
-import { address, answer, edeOf, edns, request, soa, zone, type RequestFields } from '../messages.ts';
+import { address, answer, collect, edeOf, edns, request, soa, zone, type RequestFields } from '../messages.ts';
 
 const access = accessFrom(`version: 1
 clients:
@@ -401,11 +401,3 @@ clients: {}
     });
   });
 });
-
-async function collect(reply: GateReply): Promise<Message[]> {
-  if (reply === undefined) return [];
-  if (Buffer.isBuffer(reply)) return [parseMessage(reply)];
-  const messages: Message[] = [];
-  for await (const batch of reply) messages.push(...batch.map(parseMessage));
-  return messages;
-}

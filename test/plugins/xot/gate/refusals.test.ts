@@ -10,7 +10,7 @@ import {
 import type { ClientIdentity } from '../../../../core/dane/identity.ts';
 import { EdeCode, Rcode, RrType } from '../../../../core/dns/constants.ts';
 import { frame } from '../../../../core/dns/framing.ts';
-import { parseMessage, type Message } from '../../../../core/dns/message.ts';
+import type { Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { Metrics } from '../../../../core/observe/metrics.ts';
 import type { GateReply, PluginAccess, RequestHandler } from '../../../../core/plugin/contract.ts';
@@ -24,7 +24,7 @@ import { limitsOf } from '../../../support/limits.ts';
 import { memoryLog, type MemoryLog } from '../../../support/memory-log.ts';
 import { asksOnly, partialHost } from '../../../support/plugin-host.ts';
 import { provedClient } from '../../../support/proved-client.ts';
-import { address, answer, edeOf, edns, request, soa, zone } from '../messages.ts';
+import { address, answer, collect, edeOf, edns, request, soa, zone } from '../messages.ts';
 
 const client = provedClient('ns2.example');
 const axfr = request({ edns: edns() });
@@ -127,12 +127,7 @@ describe('xot/gate, told by the access list', () => {
   }
 
   async function answers(octets: Buffer): Promise<Message[]> {
-    const messages = [];
-    const reply = await ask(octets);
-    if (reply === undefined) return [];
-    if (Buffer.isBuffer(reply)) return [parseMessage(reply)];
-    for await (const batch of reply) messages.push(...batch.map(parseMessage));
-    return messages;
+    return collect(await ask(octets));
   }
 
   it('asks for each request, and says which of them are transfers', async () => {
