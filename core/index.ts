@@ -24,6 +24,7 @@ export { readTextFile } from './config/text-file.ts';
 export { issueMessage } from './config/words.ts';
 export type { ClaimSource } from './dane/claims.ts';
 export type { ClientIdentity } from './dane/identity.ts';
+export type { TrustAnchor } from './dnssec/anchors.ts';
 export {
   EdeCode,
   EdnsOptionCode,
@@ -42,6 +43,7 @@ export {
   paddingBlock,
   padTo,
   parseOpt,
+  parseExtendedError,
 } from './dns/edns.ts';
 export type { Edns, EdnsOption } from './dns/edns.ts';
 export type { PlainHandler, PlainReply, PlainSource } from './do53/handler.ts';
@@ -52,6 +54,7 @@ export { encodeMessage, makeQuery, makeResponse, parseMessage, sectionsOf } from
 export type { Message, ResourceRecord } from './dns/message.ts';
 export { Name } from './dns/name.ts';
 export { encodeSoa, parseA, parseAaaa, parseName, parseOrNothing, parseSoa } from './dns/rdata.ts';
+export { serialCompare } from './dns/serial.ts';
 export { MessageWalker } from './dns/walker.ts';
 export { MessageWriter } from './dns/writer.ts';
 export { readZoneFile, type RecordLine } from './dns/zone-file.ts';
@@ -93,7 +96,34 @@ export type {
 } from './plugin/contract.ts';
 export { connectionLimits, type ConnectionLimits } from './server/limits.ts';
 export { Places } from './server/places.ts';
+export { signQuery, TsigVerifier, type SignedQuery } from './tsig/client.ts';
+export {
+  parseTsigSecret,
+  tsigAlgorithms,
+  TsigError,
+  type TsigAlgorithm,
+  type TsigKey,
+  type TsigReason,
+} from './tsig/key.ts';
+export { TsigSigner, verifyQuery, type VerifiedQuery } from './tsig/server.ts';
 export { TransferEnd, TransferFormatError, type TransferForm } from './xfr/stream-end.ts';
+export { applyDifferences } from './xfr/apply.ts';
+export { CanonicalZone } from './xfr/canonical-zone.ts';
+export { CatalogError, readCatalogVersion, writeCatalog, type CatalogMember } from './xfr/catalog.ts';
+export { compareVersions } from './xfr/compare.ts';
+export { condense } from './xfr/condense.ts';
+export { differencesOctets, soaSerial } from './xfr/differences.ts';
+export { OwnerIndex } from './xfr/owner-index.ts';
+export {
+  expireOf,
+  TransferReader,
+  TransferRefusedError,
+  type TransferResult,
+} from './xfr/transfer-reader.ts';
+export { renderRecords, ZoneWriter } from './xfr/zone-writer.ts';
+export { mayHaveZonemd, recordsOwnedBy } from './xfr/zone-apex.ts';
+export { apexDenialOwner, checkApex, checkZoneSignatures, type Trust } from './xfr/zone-signatures.ts';
+export { tooLarge, verifyDigest, type CheckLimits } from './xfr/zonemd.ts';
 export {
   openMessage,
   type Differences,

@@ -17,6 +17,11 @@ export const maxExpandedNameOctets = 1 << 19;
 
 const headerOctets = 12;
 const pointerMark = 0xc0;
+/** RFC 1035 section 4.1.4: 14 bits. */
+const pointerReach = 1 << 14;
+/** By offset of a pointer's target: the number of the reader that found the name there to be within its zone. */
+const withinBy = new Float64Array(pointerReach);
+let lastNumber = 0;
 
 export class NameReader {
   readonly octets: Buffer;
@@ -24,6 +29,8 @@ export class NameReader {
   #lengths: Uint8Array | undefined;
   /** How much of the budget is spent. */
   #expanded = 0;
+  /** Tells what this reader noted in `withinBy` from what others did. */
+  readonly #number = ++lastNumber;
   #sharedTarget = -1;
   #sharedName = Name.root;
 
@@ -68,6 +75,30 @@ export class NameReader {
       this.#sharedName = name;
     }
     return name;
+  }
+
+  /**
+   * Whether the name at an offset is `zone` or below it; the name was checked. `zone` is a name in wire form, lower case.
+   * Allocates nothing; ask a reader for one zone only.
+   */
+  isWithin(start: number, zone: Buffer): boolean {
+    const { octets } = this;
+    let at = start;
+    for (let octet = octets.readUInt8(at); octet !== 0; octet = octets.readUInt8(at)) {
+      if (octet <= maxLabelOctets) {
+        at += octet + 1;
+        continue;
+      }
+      const target = octets.readUInt16BE(at) & 0x3fff;
+      if (withinBy[target] === this.#number) return true;
+      // A name above the zone may be completed to the zone by the labels before the pointer: only a "yes" can be kept.
+      if (this.isWithin(target, zone)) {
+        withinBy[target] = this.#number;
+        return true;
+      }
+      return endsWith(this.#expand(start), zone);
+    }
+    return endsWith(octets.subarray(start, at + 1), zone);
   }
 
   /** Where the pointer at an offset points; `runStart` is where the labels before it began. */
@@ -163,6 +194,21 @@ export class NameReader {
 }
 
 const scratch = Buffer.alloc(maxNameOctets);
+
+/** Whether a name in wire form ends with another, which is in lower case, at a label. */
+function endsWith(name: Buffer, zone: Buffer): boolean {
+  const tail = name.length - zone.length;
+  if (tail < 0) return false;
+  let at = 0;
+  while (at < tail) at += (name[at] ?? 0) + 1;
+  if (at !== tail) return false;
+  for (let index = 0; index < zone.length; index++) {
+    const octet = name[tail + index] ?? 0;
+    const lower = octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+    if (lower !== zone[index]) return false;
+  }
+  return true;
+}
 
 function pastTheEnd(offset: number): DnsFormatError {
   return new DnsFormatError('a name goes past the end of its octets', { offset });

@@ -142,6 +142,11 @@ export class MessageWalker {
     return this.#names.read(this.recordStart);
   }
 
+  /** Whether the record is owned by `zone` or a name below it; `zone` in wire form and lower case, the same for each call. */
+  isWithin(zone: Buffer): boolean {
+    return this.#names.isWithin(this.recordStart, zone);
+  }
+
   /** The record's RDATA in octets of its own, names expanded. Throws DnsFormatError as `name` does. */
   rdata(): Buffer {
     return expandRdata(this.#names, this.type, this.class, this.rdataStart, this.rdataEnd);

@@ -8,6 +8,7 @@
 import {
   formatEndpoint,
   listenerTls,
+  Opcode,
   Places,
   Rcode,
   rcodeName,
@@ -16,7 +17,7 @@ import {
   type GateReply,
   type GateRequest,
   type Grant,
-  type Name,
+  type PlainListener,
   type Plugin,
   type PluginHost,
   type PluginInstance,
@@ -24,11 +25,12 @@ import {
 } from '../../../core/index.ts';
 import { xotGateSchema, type XotGateConfig } from './config.ts';
 import { xotMetrics, type XotMetrics } from './metrics.ts';
-import { PrimaryPool } from '../upstream/primary.ts';
-import { PrimaryQueries } from '../upstream/primary-queries.ts';
-import { answerQuery } from '../relay/query.ts';
+import { NotifyReceiver } from '../notify/receiver.ts';
+import { opcodeOf } from '../notify/request.ts';
+import { Sources } from '../notify/sources.ts';
+import type { RelayReport } from '../relay/relay.ts';
 import { accessRefusal, notAuthoritative, tooMany } from './refusals.ts';
-import { relay, type RelayReport } from '../relay/relay.ts';
+import { GateZones } from './zones.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from '../request/reply.ts';
 import { readRequest, type Refusal, type ZoneRequest } from '../request/request.ts';
 
@@ -37,7 +39,7 @@ export const xotGate: Plugin<XotGateConfig> = {
   schema: xotGateSchema,
   endpoints: (config) => ({
     listens: config.listen.map((at, index) => ({ at, path: ['listen', index] })),
-    upstreams: [{ at: config.primary, path: ['primary'], zones: config.zones }],
+    upstreams: config.primary.map((at, index) => ({ at, path: ['primary', index], zones: config.zones })),
   }),
   setup: (host, config) => new XotGate(host, config),
 };
@@ -57,61 +59,79 @@ class XotGate implements PluginInstance<XotGateConfig> {
   readonly #transfers = new Places();
   readonly #queries = new Places();
   readonly #refusalLines = new RefusalLines();
+  readonly #zones: GateZones;
+  readonly #notified: NotifyReceiver;
   #config: XotGateConfig;
-  #zones: ReadonlySet<string>;
-  #pool: PrimaryPool;
-  #primaryQueries: PrimaryQueries;
+  #sources: Sources;
+  readonly #plain: PlainListener | undefined;
   #open = false;
 
   constructor(host: PluginHost, config: XotGateConfig) {
     this.#host = host;
     this.#config = config;
-    this.#zones = keysOf(config.zones);
-    this.#pool = new PrimaryPool(config.primary);
-    this.#primaryQueries = new PrimaryQueries(config.primary);
+    this.#zones = new GateZones(host, config);
+    this.#sources = new Sources(config.notify?.from ?? []);
+    this.#notified = new NotifyReceiver({
+      isServed: (zone) => this.#zones.has(zone),
+      onNotify: (zone) => {
+        this.#zones.notify(zone);
+      },
+      log: host.log,
+      metrics: host.metrics,
+      nowMs: host.nowMs,
+    });
     this.#metrics = xotMetrics(host.metrics);
     const { listen: addresses, limits } = config;
     this.#gate = host.listen({ addresses, limits, tls: listenerTls(config) }, (request) =>
       this.#answer(request),
     );
+    this.#plain = this.#listenPlain(config);
   }
 
   async start(): Promise<void> {
     const listening = await this.#gate.open();
+    const told = (await this.#plain?.open()) ?? [];
     this.#open = true;
+    this.#zones.start();
     this.#host.log.info('listening', {
       addresses: listening.map(formatEndpoint).join(' '),
-      zones: this.#config.zones.length,
+      notify: told.map(formatEndpoint).join(' ') || undefined,
+      zones: this.#zones.count,
     });
   }
 
   ready(): Readiness {
+    // A zone that is missing keeps nobody from the others.
     return { ready: this.#open, waitingFor: this.#open ? [] : ['xot/gate: listening'] };
   }
 
   reload(config: XotGateConfig): void {
     // First, since it may throw, and then all stays as it was.
     this.#gate.setTls(listenerTls(config));
-    if (JSON.stringify(config.primary) !== JSON.stringify(this.#config.primary)) {
-      // Requests under way keep the primary that they began with.
-      this.#pool.close();
-      this.#primaryQueries.close();
-      this.#pool = new PrimaryPool(config.primary);
-      this.#primaryQueries = new PrimaryQueries(config.primary);
-    }
+    this.#zones.reload(config);
     this.#config = config;
-    this.#zones = keysOf(config.zones);
+    this.#sources = new Sources(config.notify?.from ?? []);
+    this.#plain?.setLimits(config.limits);
     this.#gate.setLimits(config.limits);
   }
 
   async stop(deadlineMs: number): Promise<void> {
     this.#open = false;
-    await this.#gate.close(deadlineMs);
-    this.#pool.close();
-    this.#primaryQueries.close();
+    await Promise.all([this.#gate.close(deadlineMs), this.#plain?.close(deadlineMs)]);
+    this.#zones.close();
+  }
+
+  /** NOTIFY in clear, from a primary that can do no better: what it says is only that it is time to look. */
+  #listenPlain({ notify, limits }: XotGateConfig): PlainListener | undefined {
+    if (notify === undefined || notify.listen.length === 0) return undefined;
+    return this.#host.listenPlain({ addresses: notify.listen, limits }, (octets, from, reply) => {
+      void this.#notified.takePlain(octets, from, this.#sources).then(reply);
+    });
   }
 
   async #answer(gateRequest: GateRequest): Promise<GateReply> {
+    if (opcodeOf(gateRequest.octets) === Opcode.NOTIFY)
+      return this.#notified.takeProved(gateRequest, this.#host.access);
     const parsed = readRequest(gateRequest.octets);
     if (!parsed.request) {
       if (!parsed.message) {
@@ -153,14 +173,14 @@ class XotGate implements PluginInstance<XotGateConfig> {
       this.#logNo(from, reason, { ...aboutRequest(request), entry, rule, detail });
       return this.#refuse(request.kind, style, accessRefusal(reason));
     }
-    if (!this.#zones.has(request.zone.key)) {
+    if (!this.#zones.has(request.zone)) {
       this.#logNo(from, 'zone-not-served', { ...aboutRequest(request), entry, rule });
       return this.#refuse(request.kind, style, notAuthoritative);
     }
-    return this.#relay(asked);
+    return this.#serve(asked);
   }
 
-  #relay({ from, request, style, grant }: Asked): GateReply | Promise<GateReply> {
+  #serve({ from, request, style, grant }: Asked): GateReply | Promise<GateReply> {
     const { limits } = this.#config;
     const { entry, rule } = grant.decision;
     const isQuery = request.kind === 'SOA';
@@ -179,10 +199,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
       grant.release();
       this.#report(from, request, report, this.#host.nowMs() - startedMs, { entry, rule });
     };
-    const common = { request, style, limits, signal: from.signal, onEnd };
-    return isQuery
-      ? answerQuery({ ...common, queries: this.#primaryQueries })
-      : relay({ ...common, pool: this.#pool });
+    return this.#zones.answer({ request, style, signal: from.signal, onEnd });
   }
 
   /** The line of a transfer: who, by which proof and entry, what, how much, how long, why not. */
@@ -251,8 +268,4 @@ function whoAsks({ connection, client }: GateRequest) {
 
 function aboutRequest({ kind, zone, clientSerial }: ZoneRequest) {
   return { kind, zone: zone.toString(), clientSerial };
-}
-
-function keysOf(zones: readonly Name[]): ReadonlySet<string> {
-  return new Set(zones.map((zone) => zone.key));
 }

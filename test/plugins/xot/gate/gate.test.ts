@@ -9,10 +9,8 @@ import { parseMessage, type Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { Metrics } from '../../../../core/observe/metrics.ts';
 import type { GateReply, RequestHandler } from '../../../../core/plugin/contract.ts';
-import { connectionLimits } from '../../../../core/server/limits.ts';
-import type { XotGateConfig } from '../../../../plugins/xot/gate/config.ts';
+import { gateLimits, type XotGateConfig } from '../../../../plugins/xot/gate/config.ts';
 import { xotGate } from '../../../../plugins/xot/gate/gate.ts';
-import { transferLimits } from '../../../../plugins/xot/limits.ts';
 import { accessFrom } from '../../../support/access.ts';
 import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
 import { clientName, GateBed } from '../../../support/gate-bed.ts';
@@ -20,7 +18,17 @@ import { limitsOf } from '../../../support/limits.ts';
 import { memoryLog, type MemoryLog } from '../../../support/memory-log.ts';
 import { asksOnly, partialHost } from '../../../support/plugin-host.ts';
 import { credentialsOf, issueTestIdentity, tlsaOf } from '../../../support/test-identity.ts';
-import { address, answer, collect, edeOf, edns, request, soa, zone, type RequestFields } from '../messages.ts';
+import {
+  address,
+  answer,
+  collect,
+  edeOf,
+  edns,
+  request,
+  soa,
+  zone,
+  type RequestFields,
+} from '../messages.ts';
 
 const access = accessFrom(`version: 1
 clients:
@@ -72,10 +80,12 @@ describe('xot/gate', () => {
   });
 
   function configOf(limits: Partial<XotGateConfig['limits']> = {}): XotGateConfig {
-    const defaults = limitsOf({ ...connectionLimits, ...transferLimits });
+    const defaults = limitsOf(gateLimits);
     return {
       listen: [],
-      primary,
+      primary: [primary],
+      serve: 'relayed',
+      'spill-directory': '/var/tmp',
       zones: [zone, Name.parse('example.org')],
       claims: ['extension', 'certificate-name'],
       'on-failure': 'alert',
@@ -164,10 +174,10 @@ describe('xot/gate', () => {
   for (const [title, fields, rcode, infoCode] of [
     ['a query for A', { type: RrType.A, edns: edns() }, Rcode.REFUSED, EdeCode.NOT_SUPPORTED],
     [
-      'NOTIFY',
+      'NOTIFY from a client that may not',
       { type: RrType.SOA, header: { opcode: 4 }, edns: edns() },
       Rcode.REFUSED,
-      EdeCode.NOT_SUPPORTED,
+      EdeCode.PROHIBITED,
     ],
     ['EDNS version 1', { edns: { ...edns(), version: 1 } }, Rcode.BADVERS, undefined],
     ['IXFR without SOA', { type: RrType.IXFR, edns: edns() }, Rcode.FORMERR, undefined],
@@ -288,7 +298,7 @@ clients: {}
     const soaQuery = request({ type: RrType.SOA, edns: edns() });
     const transfer = request({ edns: edns() });
     const cases: [
-      limit: keyof typeof transferLimits,
+      limit: 'transfers' | 'transfers-per-client' | 'queries' | 'queries-per-client',
       octets: Buffer,
       sameClient: boolean,
       otherKind: Buffer,
@@ -342,7 +352,7 @@ clients: {}
       send(frame(answer(message, [soa(8), soa(8)])));
     });
     await answers(request());
-    plugin.reload({ ...configOf(), primary: second });
+    plugin.reload({ ...configOf(), primary: [second] });
     expect((await answers(request()))[0]?.answers).to.have.length(2);
     plugin.reload({ ...configOf(), zones: [] });
     expect((await answers(request()))[0]?.header.rcode).to.equal(Rcode.NOTAUTH);

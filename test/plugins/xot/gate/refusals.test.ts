@@ -9,14 +9,13 @@ import {
 } from '../../../../core/acl/model.ts';
 import type { ClientIdentity } from '../../../../core/dane/identity.ts';
 import { EdeCode, Rcode, RrType } from '../../../../core/dns/constants.ts';
-import { frame } from '../../../../core/dns/framing.ts';
+import { frame, FrameReader } from '../../../../core/dns/framing.ts';
 import type { Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { Metrics } from '../../../../core/observe/metrics.ts';
 import type { GateReply, PluginAccess, RequestHandler } from '../../../../core/plugin/contract.ts';
-import { connectionLimits } from '../../../../core/server/limits.ts';
+import { gateLimits } from '../../../../plugins/xot/gate/config.ts';
 import { xotGate } from '../../../../plugins/xot/gate/gate.ts';
-import { transferLimits } from '../../../../plugins/xot/limits.ts';
 import { RefusalLines, refusalLineLimits } from '../../../../core/observe/refusal-lines.ts';
 import { accessFrom } from '../../../support/access.ts';
 import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
@@ -80,7 +79,7 @@ describe('xot/gate, told by the access list', () => {
     await primary.close();
   });
 
-  function setup(limits: Partial<Record<keyof typeof transferLimits, number>> = {}, access = scripted): void {
+  function setup(limits: Partial<Record<keyof typeof gateLimits, number>> = {}, access = scripted): void {
     log = memoryLog();
     metrics = new Metrics();
     const gate = {
@@ -105,14 +104,16 @@ describe('xot/gate, told by the access list', () => {
       }),
       {
         listen: [],
-        primary,
+        primary: [primary],
+        serve: 'relayed',
+        'spill-directory': '/var/tmp',
         zones: [zone],
         claims: ['extension'],
         'on-failure': 'alert',
         dialect: 'draft-13',
         'raw-public-keys': true,
         'record-padding': 0,
-        limits: { ...limitsOf({ ...connectionLimits, ...transferLimits }), ...limits },
+        limits: { ...limitsOf(gateLimits), ...limits },
       },
     );
   }
@@ -269,8 +270,8 @@ describe('xot/gate, told by the access list', () => {
       onQuery = ({ message, send }) => {
         send(frame(answer(message, [soa(7), address('www')])));
       };
-      for await (const batch of (await ask(axfr)) as AsyncIterable<readonly Buffer[]>) {
-        expect(batch).to.have.length(1);
+      for await (const batch of (await ask(axfr)) as AsyncIterable<Buffer>) {
+        expect(new FrameReader().push(batch)).to.have.length(1);
         break;
       }
       expect([held, released]).to.deep.equal([1, 1]);

@@ -1,0 +1,194 @@
+/**
+ * SOA, AXFR and IXFR from a zone that is kept (RFC 5936, RFC 1995). The primary is not asked, but for whether there is news.
+ *
+ * A whole zone is its SOA record, the stored messages as they are, and the SOA record again, which leaves by itself: NSD as a
+ * secondary overlooks what shares a TLS record with the message before it. Differences are given as long as they are shorter
+ * than the zone (RFC 1995 section 5).
+ *
+ * Limitations: the question in all messages but the first is written as the zone is configured, whatever its case in the request.
+ */
+import {
+  condense,
+  differencesOctets,
+  EdnsOptionCode,
+  encodeMessage,
+  findOption,
+  makeResponse,
+  openMessage,
+  Rcode,
+  renderRecords,
+  RrType,
+  serialCompare,
+  type Differences,
+  type EdnsOption,
+  type ReplyBatch,
+  type ResourceRecord,
+  type StoredMessage,
+  type ZoneVersion,
+} from '../../../core/index.ts';
+import type { KeptZone } from '../cache/kept-zone.ts';
+import { clientGone, emptyReport, type RelayReport } from '../relay/report.ts';
+import { refusalReply, withOpt, type ReplyStyle } from '../request/reply.ts';
+import type { ZoneRequest } from '../request/request.ts';
+import { Chunk } from './chunk.ts';
+import { notServed } from './not-served.ts';
+
+export interface ServeOptions {
+  readonly request: ZoneRequest;
+  readonly style: ReplyStyle;
+  readonly zone: KeptZone;
+  readonly signal: AbortSignal;
+  /** Called once, however it ends. */
+  readonly onEnd: (report: RelayReport) => void;
+}
+
+/** Answers an SOA query; what it says is what a transfer would give. */
+export async function serveSoa({ request, style, zone, signal, onEnd }: ServeOptions): Promise<Buffer> {
+  const report = emptyReport();
+  try {
+    const version = await zone.fresh(signal);
+    if (version === undefined) return refuse(zone, style, report);
+    const reply = loneSoa(request, style, zone, version);
+    report.outcome = 'complete';
+    report.serial = version.serial;
+    count(report, reply, 1);
+    return reply;
+  } finally {
+    onEnd(report);
+  }
+}
+
+/** Answers AXFR or IXFR, as fast as the client takes it. */
+export async function* serveTransfer(options: ServeOptions): AsyncGenerator<ReplyBatch, void, undefined> {
+  const { request, style, zone, signal, onEnd } = options;
+  const report = emptyReport();
+  try {
+    const version = await zone.fresh(signal);
+    if (version === undefined) {
+      yield [refuse(zone, style, report)];
+      return;
+    }
+    // What ends it from here on is the client.
+    report.serial = version.serial;
+    report.reason = clientGone;
+    const { clientSerial } = request;
+    if (clientSerial !== undefined && !(serialCompare(version.serial, clientSerial) > 0)) {
+      // RFC 1995 section 2: who has this version, or a newer one, gets one SOA record.
+      const reply = loneSoa(request, style, zone, version);
+      report.form = 'up-to-date';
+      count(report, reply, 1);
+      yield [reply];
+    } else {
+      const steps = clientSerial === undefined ? undefined : shortest(zone.steps(clientSerial), version);
+      report.form = steps === undefined ? 'whole' : 'incremental';
+      const answer = steps === undefined ? wholeZone(request, version) : incremental(request, version, steps);
+      yield* send(options, answer, report);
+    }
+    report.outcome = 'complete';
+    report.reason = '';
+  } finally {
+    onEnd(report);
+  }
+}
+
+/** RFC 1995 section 5: differences that are longer than the zone are of no use; some are shorter when they are one step. */
+function shortest(
+  steps: readonly Differences[] | undefined,
+  version: ZoneVersion,
+): readonly Differences[] | undefined {
+  if (steps === undefined) return undefined;
+  if (differencesOctets(steps) <= version.octets) return steps;
+  const condensed = [condense(steps)];
+  return differencesOctets(condensed) <= version.octets ? condensed : undefined;
+}
+
+/** The messages of an answer. */
+interface Answer {
+  /** With the ID of the request; says how long the zone counts. */
+  readonly first: Buffer;
+  readonly middle: readonly StoredMessage[];
+  /** With the ID of the request. */
+  readonly last: Buffer | undefined;
+}
+
+function wholeZone(request: ZoneRequest, version: ZoneVersion): Answer {
+  const soa = soaMessage(request, version.soa);
+  return { first: soa, middle: version.messages, last: soa };
+}
+
+function incremental(request: ZoneRequest, version: ZoneVersion, steps: readonly Differences[]): Answer {
+  const messages = renderRecords(request.zone, RrType.IXFR, ixfrRecords(version, steps));
+  const [first = Buffer.alloc(0)] = messages;
+  const last = messages.length > 1 ? messages.at(-1) : undefined;
+  for (const message of [first, last]) message?.writeUInt16BE(request.message.header.id, 0);
+  return { first, middle: messages.slice(1, -1), last };
+}
+
+async function* send(
+  { request, style, zone }: ServeOptions,
+  { first, middle, last }: Answer,
+  report: RelayReport,
+): AsyncGenerator<ReplyBatch, void, undefined> {
+  const chunk = new Chunk(request, style);
+  const records = (message: Buffer): number => message.readUInt16BE(6);
+  const opening = withOpt(first, style, 0, expireOption(request, zone)) ?? first;
+  count(report, opening, records(first));
+  chunk.addAsIs(opening);
+  for (const stored of middle) {
+    const message = Buffer.isBuffer(stored) ? stored : await openMessage(stored);
+    if (!chunk.add(message)) {
+      yield chunk.take();
+      chunk.add(message);
+    }
+    count(report, message, records(message));
+  }
+  yield chunk.take();
+  if (last === undefined) return;
+  const closing = withOpt(last, style, 0, []) ?? last;
+  count(report, closing, records(last));
+  yield [closing];
+}
+
+/** RFC 1995 section 4. */
+function* ixfrRecords(version: ZoneVersion, steps: readonly Differences[]): Generator<ResourceRecord> {
+  yield version.soa;
+  for (const { from, to, deleted, added } of steps) {
+    yield from;
+    yield* deleted;
+    yield to;
+    yield* added;
+  }
+  yield version.soa;
+}
+
+function loneSoa(request: ZoneRequest, style: ReplyStyle, zone: KeptZone, { soa }: ZoneVersion): Buffer {
+  const message = soaMessage(request, soa);
+  return withOpt(message, style, 0, expireOption(request, zone)) ?? message;
+}
+
+function soaMessage({ message }: ZoneRequest, soa: ResourceRecord): Buffer {
+  return encodeMessage(makeResponse(message, { aa: true, answers: [soa] }));
+}
+
+/** RFC 7314 section 2: to whom asks for it, how long the zone may be served without us. */
+function expireOption({ message }: ZoneRequest, zone: KeptZone): readonly EdnsOption[] {
+  if (findOption(message.edns, EdnsOptionCode.EXPIRE) === undefined) return [];
+  const data = Buffer.alloc(4);
+  data.writeUInt32BE(Math.min(zone.expireSeconds, 0xffff_ffff));
+  return [{ code: EdnsOptionCode.EXPIRE, data }];
+}
+
+function refuse(zone: KeptZone, style: ReplyStyle, report: RelayReport): Buffer {
+  const reply = refusalReply(style, notServed(zone.problem));
+  report.outcome = 'failed';
+  report.rcode = Rcode.SERVFAIL;
+  report.reason = zone.problem?.words ?? 'the zone has not been loaded yet';
+  count(report, reply, 0);
+  return reply;
+}
+
+function count(report: RelayReport, message: Buffer, records: number): void {
+  report.messages++;
+  report.octets += message.length;
+  report.records += records;
+}
