@@ -4,7 +4,9 @@
 export type { AccessChange, AccessControl, AccessListener, AccessViewer } from './acl/access-control.ts';
 export type { Charger, Grant } from './acl/grants.ts';
 export type { AccessRequest, Admission, Allowance, Decision, DecisionReason } from './acl/model.ts';
+export { readZonePattern } from './acl/patterns.ts';
 export { parseRate, perSecond, usualBurst } from './acl/rate.ts';
+export { ZoneSet, type ZonePattern } from './acl/zone-set.ts';
 export { Answers, extrasOf, nextScopeOfOne } from './answer/answers.ts';
 export type { AnswerExtras, AnswerLimits, SourceFailure, SourceOutcome, Waiting } from './answer/answers.ts';
 export { QueryReader, type QueryOddity } from './answer/query-reader.ts';

@@ -2,9 +2,12 @@
  * What rules say to a request. Pure; the time is an argument.
  *
  * A deny rule that fits, of the entry or of one of its roles, decides. Else the first allow rule that fits does: those of
- * the entry first, in their order, then those of its roles, in theirs. A rule does not fit outside its time.
+ * the entry first, in their order, then those of its roles, in theirs. A rule does not fit outside its time. Of an update each
+ * record is judged by itself (decide-update.ts).
  */
+import { decideUpdate } from './decide-update.ts';
 import type { AccessRequest, AccessRights, AllowRule, Decision, RoleTable, Rule, RuleSet } from './model.ts';
+import { isNow } from './rule-time.ts';
 
 /**
  * @param entry pattern of the entry, for the decision
@@ -17,6 +20,7 @@ export function decideByRights(
   request: AccessRequest,
   nowMs: number,
 ): Decision {
+  if (request.action === 'update') return decideUpdate(rights, roles, entry, request, nowMs);
   const denied = firstOf(rights, roles, (set) =>
     set.deny.find((rule) => fits(rule, request) && isNow(rule, nowMs)),
   );
@@ -69,10 +73,4 @@ function firstOf<T>(
 
 function fits(rule: Rule, { action, zone }: AccessRequest): boolean {
   return rule.action === action && (rule.zones === undefined || rule.zones.has(zone));
-}
-
-function isNow({ notBeforeMs, notAfterMs }: Rule, nowMs: number): boolean {
-  return (
-    (notBeforeMs === undefined || nowMs >= notBeforeMs) && (notAfterMs === undefined || nowMs <= notAfterMs)
-  );
 }

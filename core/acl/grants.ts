@@ -52,7 +52,8 @@ export class Grants {
   ): Promise<Grant> {
     const decision =
       client === undefined ? await access.decideAnonymous(request) : await access.decide(client, request);
-    const { allowed, limits, rule = '' } = decision;
+    const { allowed, limits, rule = '', also } = decision;
+    if (also !== undefined) return this.#askAll(client, decision);
     const isTransfer = request.startsTransfer === true;
     // A transfer is long: it counts for a limit that its rule may have before it ends.
     if (!allowed || (limits === undefined && !isTransfer)) return { decision, release: nothing };
@@ -62,6 +63,27 @@ export class Grants {
     if (refusal !== undefined)
       return { decision: { ...decision, allowed: false, reason: refusal }, release: nothing };
     return { decision, release: this.#hold(key, isTransfer) };
+  }
+
+  /** An update that more than one rule allows: it is charged to each of them. */
+  #askAll(client: ClientIdentity | undefined, decision: Decision): Grant {
+    const rules = [{ rule: decision.rule ?? '', limits: decision.limits }, ...(decision.also ?? [])];
+    const held: (() => void)[] = [];
+    const release = (): void => {
+      for (const free of held) free();
+    };
+    for (const { rule, limits } of rules) {
+      if (limits === undefined) continue;
+      const key = `${client?.name.key ?? ''}${rule}`;
+      const refusal = this.#refusal(key, limits, false);
+      if (refusal !== undefined) {
+        // What the rates of the rules before it have given is spent.
+        release();
+        return { decision: { ...decision, allowed: false, reason: refusal, rule }, release: nothing };
+      }
+      held.push(this.#hold(key, false));
+    }
+    return { decision, release };
   }
 
   /** For who has decided already, by a decision that allows; undefined for a rule without limits. */

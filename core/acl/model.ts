@@ -35,6 +35,10 @@ export interface Rule {
   readonly action: Action;
   /** Undefined: every zone. */
   readonly zones?: ZoneSet | undefined;
+  /** Of `update`: owner names of the records that it is about; undefined: every name. */
+  readonly names?: ZoneSet | undefined;
+  /** Of `update`: types of the records that it is about; undefined: every type. */
+  readonly types?: readonly number[] | undefined;
   readonly notBeforeMs?: number | undefined;
   readonly notAfterMs?: number | undefined;
   readonly comment?: string | undefined;
@@ -78,6 +82,18 @@ export interface AccessRequest {
   readonly zone: Name;
   /** For `transfer`: AXFR or IXFR, and not SOA. */
   readonly startsTransfer?: boolean;
+  /**
+   * For `update`: every record that it is about. `some`: whether there may be any at all. Without them only a rule for every
+   * name and type allows it.
+   */
+  readonly records?: readonly AccessRecord[] | 'some';
+}
+
+/** One record, or a group of records, of an update. */
+export interface AccessRecord {
+  readonly name: Name;
+  /** ANY: records of every type. Undefined: a condition, for which the name alone counts. */
+  readonly type: number | undefined;
 }
 
 /** Whether the list knows a name, and if not, whether that is known. */
@@ -121,6 +137,8 @@ export interface Decision {
   /** Of the rule that allows. */
   readonly view?: string | undefined;
   readonly limits?: RuleLimits | undefined;
+  /** Of `update`: the other rules, where more than one was needed for all records. */
+  readonly also?: readonly { readonly rule: string; readonly limits?: RuleLimits | undefined }[];
   /** Of `resolve` and `query`: another name might be decided otherwise, so this decision is of one question only. */
   readonly dependsOnZone?: true;
   /** More, for the log. */

@@ -3,6 +3,7 @@
  * same rights again; writing what was read gives the same text, whatever way it was written before.
  */
 import { presentTime } from '../config/time.ts';
+import { rrTypeName } from '../dns/constants.ts';
 import type { AccessRights, AllowRule, Rule, RuleLimits, RuleSet } from './model.ts';
 import { presentRate, usualBurst } from './rate.ts';
 
@@ -40,10 +41,12 @@ function presentAllow({ view, limits, ...rule }: AllowRule): Written {
   });
 }
 
-function presentRule({ action, zones, notBeforeMs, notAfterMs, comment }: Rule): Written {
+function presentRule({ action, zones, names, types, notBeforeMs, notAfterMs, comment }: Rule): Written {
   return withoutNothing({
     action,
     zones: zones?.texts,
+    names: names?.texts,
+    types: types?.map(rrTypeName),
     'not-before': notBeforeMs === undefined ? undefined : presentTime(notBeforeMs),
     'not-after': notAfterMs === undefined ? undefined : presentTime(notAfterMs),
     comment,

@@ -5,6 +5,7 @@
 import { choice, pointInTime, textBlock, wholeNumber, z, type ConfigSchema } from '../config/schema.ts';
 import { parseTime } from '../config/time.ts';
 import { issueMessage } from '../config/words.ts';
+import { RrType, rrTypeFromName } from '../dns/constants.ts';
 import {
   actions,
   type AccessRights,
@@ -21,6 +22,8 @@ import { ZoneSet } from './zone-set.ts';
 const maxRules = 64;
 const maxRoles = 32;
 const maxZones = 100_000;
+const maxNames = 10_000;
+const maxTypes = 64;
 const maxWordLength = 64;
 const maxCommentLength = 256;
 const maxPlaces = 1_000_000;
@@ -66,6 +69,40 @@ const zones = z
     example: '[example.com, "*.example.net"]',
   });
 
+const names = z
+  .array(textBlock({ what: 'a name', example: '_acme-challenge.example.com' }, readZonePattern))
+  .min(1)
+  .max(maxNames)
+  .optional()
+  .meta({
+    description:
+      'For `update`: the names whose records the rule is about, each whole: a name, `*.name` for every name below it. None means every name of the zones.',
+    what: 'a list of names',
+    example: '[_acme-challenge.example.com]',
+  });
+
+/** Reads a type that records have. Throws RangeError whose message follows the quoted text. */
+function readType(text: string): number {
+  const type = rrTypeFromName(text);
+  if (type === undefined) throw new RangeError('is not a type of records');
+  // RFC 6895 section 3.1: what questions are about, and what belongs to messages.
+  const isMeta = (type >= 128 && type <= 255) || type === RrType.OPT || type === 0;
+  if (isMeta) throw new RangeError('is not a type that records of a zone have');
+  return type;
+}
+
+const types = z
+  .array(textBlock({ what: 'a type', example: 'TXT' }, readType))
+  .min(1)
+  .max(maxTypes)
+  .optional()
+  .meta({
+    description:
+      'For `update`: the types of the records that the rule is about, as `TXT` or `TYPE65280`. None means every type, SOA, NS and DNSKEY among them. To delete all records of a name takes a rule without types.',
+    what: 'a list of types',
+    example: '[A, AAAA]',
+  });
+
 const dayMs = 86_400_000;
 
 /** The last moment: of a day alone, the end of the day. */
@@ -92,6 +129,8 @@ const allowRule = z
   .strictObject({
     action,
     zones,
+    names,
+    types,
     view: word('internal').optional().meta({
       description: 'Which view the client gets, for `resolve` and `query`; the plugin says what a view is.',
     }),
@@ -112,6 +151,8 @@ const allowRule = z
     error: issueMessage({ wrong: 'missing', right: 'write the zones, or ["*"] for every zone' }),
     path: ['zones'],
   })
+  .refine((rule) => rule.names === undefined || rule.action === 'update', notOfUpdate('names'))
+  .refine((rule) => rule.types === undefined || rule.action === 'update', notOfUpdate('types'))
   .refine(({ action: about, view }) => view === undefined || hasViews.has(about), {
     error: issueMessage({ wrong: 'means nothing for this action', right: 'views are for resolve and query' }),
     path: ['view'],
@@ -131,9 +172,16 @@ const needsZones: ReadonlySet<string> = new Set(['transfer', 'notify', 'update']
 const hasViews: ReadonlySet<string> = new Set(['resolve', 'query']);
 
 const denyRule = z
-  .strictObject({ action, zones, ...common })
+  .strictObject({ action, zones, names, types, ...common })
+  .refine((rule) => rule.names === undefined || rule.action === 'update', notOfUpdate('names'))
+  .refine((rule) => rule.types === undefined || rule.action === 'update', notOfUpdate('types'))
   .refine(isInOrder, endsBeforeItBegins())
   .meta({ what: 'a rule', example: '{ action: transfer, zones: [example.com] }' });
+
+function notOfUpdate(key: string): { error: string; path: string[] } {
+  const right = 'names and types of records are for update';
+  return { error: issueMessage({ wrong: 'means nothing for this action', right }), path: [key] };
+}
 
 function isInOrder(rule: {
   readonly 'not-before'?: number | undefined;
@@ -223,11 +271,21 @@ function allowRuleOf(rule: WrittenAllow, label: string): AllowRule {
   return { ...ruleOf(rule, label), view: rule.view, limits: limitsOf(rule) };
 }
 
-function ruleOf({ action: about, zones: patterns, comment: words, ...times }: WrittenDeny, label: string) {
+function ruleOf(written: WrittenDeny, label: string) {
+  const {
+    action: about,
+    zones: patterns,
+    comment: words,
+    names: owners,
+    types: ofRecords,
+    ...times
+  } = written;
   return {
     label,
     action: about,
     zones: patterns && new ZoneSet(patterns),
+    ...(owners && { names: new ZoneSet(owners) }),
+    ...(ofRecords && { types: [...new Set(ofRecords)] }),
     notBeforeMs: times['not-before'],
     notAfterMs: times['not-after'],
     comment: words,

@@ -1,5 +1,5 @@
 /**
- * RDATA from its presentation format: the types of rdata.ts and some more, and any type as `\# length hex`
+ * RDATA from its presentation format: the types of rdata.ts, those of rdata-text-rare.ts, and any type as `\# length hex`
  * (RFC 3597 section 5). The inverse of present.ts.
  *
  * Limitations: an IPv6 address with a dotted IPv4 part is refused.
@@ -10,6 +10,7 @@ import { DnsFormatError } from './errors.ts';
 import { Name } from './name.ts';
 import { NameReader } from './name-reader.ts';
 import * as rdata from './rdata.ts';
+import { rareParsers } from './rdata-text-rare.ts';
 import { checkRdata } from './rdata-layout.ts';
 import { uint16, uint8 } from './unsigned.ts';
 import { unescapeOctets } from './zone-tokens.ts';
@@ -27,15 +28,34 @@ export class TextFields {
     this.#origin = origin;
   }
 
+  /** What was read last; undefined before the first word. */
+  get last(): ZoneToken | undefined {
+    return this.#at === 0 ? undefined : this.#tokens[this.#at - 1];
+  }
+
   get isAtEnd(): boolean {
     return this.#at === this.#tokens.length;
   }
 
+  /** The word that comes next; undefined at the end. */
+  get next(): ZoneToken | undefined {
+    return this.#tokens[this.#at];
+  }
+
   word(what: string): string {
-    const token = this.#tokens[this.#at];
+    return this.token(what).text;
+  }
+
+  token(what: string): ZoneToken {
+    const token = this.next;
     if (token === undefined) throw new DnsFormatError(`${what} is missing`);
     this.#at += 1;
-    return token.text;
+    return token;
+  }
+
+  /** Whether the next word says that octets follow (RFC 3597 section 5). */
+  get isGeneric(): boolean {
+    return this.next?.text === '\\#' && !this.next.isQuoted;
   }
 
   /** A whole number up to `max`. */
@@ -82,11 +102,16 @@ export class TextFields {
     return parseHex(this.rest(what), what);
   }
 
+  hexWord(what: string): Buffer {
+    return parseHex(this.word(what), what);
+  }
+
   base64(what: string): Buffer {
-    const text = this.rest(what);
-    const octets = Buffer.from(text, 'base64');
-    if (octets.toString('base64') !== text) throw new DnsFormatError(`${what} is not base 64`);
-    return octets;
+    return parseBase64(this.rest(what), what);
+  }
+
+  base64Word(what: string): Buffer {
+    return parseBase64(this.word(what), what);
   }
 
   types(what: string): number[] {
@@ -97,10 +122,16 @@ export class TextFields {
 
   /** A DNSSEC algorithm, as number or mnemonic (RFC 4034 section 2.2). */
   algorithm(): number {
-    const next = this.#tokens[this.#at]?.text.toUpperCase() ?? '';
-    if (!Object.hasOwn(DnssecAlgorithm, next)) return this.number('the algorithm', 255);
+    return this.numberOrMnemonic('the algorithm', 255, DnssecAlgorithm);
+  }
+
+  /** A whole number up to `max`, or a name for one. */
+  numberOrMnemonic(what: string, max: number, mnemonics: Readonly<Record<string, number>>): number {
+    const next = this.next?.text.toUpperCase() ?? '';
+    const value = Object.hasOwn(mnemonics, next) ? mnemonics[next] : undefined;
+    if (value === undefined) return this.number(what, max);
     this.#at += 1;
-    return DnssecAlgorithm[next as keyof typeof DnssecAlgorithm];
+    return value;
   }
 
   /** YYYYMMDDHHmmSS in UTC, or seconds (RFC 4034 section 3.2). */
@@ -116,7 +147,9 @@ export class TextFields {
   }
 
   expectEnd(): void {
-    if (!this.isAtEnd) throw new DnsFormatError('words after the end of the record');
+    if (this.isAtEnd) return;
+    this.#at += 1;
+    throw new DnsFormatError('words after the end of the record');
   }
 }
 
@@ -149,9 +182,12 @@ export function parseNameText(text: string, origin: Name): Name {
 
 /** The RDATA that the words of a record of class IN say. Throws DnsFormatError. */
 export function parseRdataText(type: number, tokens: readonly ZoneToken[], origin: Name): Buffer {
-  const fields = new TextFields(tokens, origin);
-  const isGeneric = tokens[0]?.text === '\\#' && !tokens[0].isQuoted;
-  const parse = isGeneric ? parseUnknown : parsers.get(type);
+  return readRdataText(type, new TextFields(tokens, origin));
+}
+
+/** The same, of fields that nothing was read of yet; `fields.last` is the word at fault when it throws. */
+export function readRdataText(type: number, fields: TextFields): Buffer {
+  const parse = fields.isGeneric ? parseUnknown : parsers.get(type);
   if (parse === undefined) {
     throw new DnsFormatError(`${rrTypeName(type)} records are read as \\# length hex only`);
   }
@@ -204,11 +240,12 @@ const parsers: ReadonlyMap<number, Parser> = new Map<number, Parser>([
   [RrType.SSHFP, parseSshfp],
   ...[RrType.TLSA, RrType.SMIMEA].map((type) => [type, parseTlsa] as const),
   ...[RrType.DS, RrType.CDS].map((type) => [type, parseDs] as const),
-  ...[RrType.DNSKEY, RrType.CDNSKEY].map((type) => [type, parseDnskey] as const),
-  [RrType.RRSIG, parseRrsig],
+  ...[RrType.DNSKEY, RrType.CDNSKEY, RrType.KEY].map((type) => [type, parseDnskey] as const),
+  ...[RrType.RRSIG, RrType.SIG].map((type) => [type, parseRrsig] as const),
   [RrType.NSEC, parseNsec],
   [RrType.NSEC3, parseNsec3],
   [RrType.NSEC3PARAM, (fields) => rdata.encodeNsec3Param(readNsec3Param(fields))],
+  ...rareParsers,
 ]);
 
 function parseHinfo(fields: TextFields): Buffer {
@@ -318,6 +355,12 @@ function readNsec3Param(fields: TextFields): rdata.Nsec3Param {
 function parseHex(text: string, what: string): Buffer {
   if (!/^([0-9a-fA-F]{2})+$/.test(text)) throw new DnsFormatError(`${what} is not hexadecimal`);
   return Buffer.from(text, 'hex');
+}
+
+function parseBase64(text: string, what: string): Buffer {
+  const octets = Buffer.from(text, 'base64');
+  if (octets.toString('base64') !== text) throw new DnsFormatError(`${what} is not base 64`);
+  return octets;
 }
 
 /** Whether the last character is taken by a backslash before it. */

@@ -12,7 +12,7 @@ import { DnsFormatError } from './errors.ts';
 import type { ResourceRecord } from './message.ts';
 import { Name } from './name.ts';
 import { parseSoa } from './rdata.ts';
-import { parseNameText, parseRdataText, parseSeconds, TextFields } from './rdata-text.ts';
+import { parseNameText, parseSeconds, readRdataText, TextFields } from './rdata-text.ts';
 import { lineError, zoneEntries } from './zone-tokens.ts';
 import type { ZoneEntry, ZoneToken } from './zone-tokens.ts';
 
@@ -58,62 +58,81 @@ function inLine<T>(line: number, read: () => T): T {
   }
 }
 
-/** What one entry leaves for the next. */
-class EntryReader {
-  #origin: Name;
-  #owner: Name | undefined;
+/** Reads entries one by one, and is what one of them leaves for the next. */
+export class EntryReader {
+  /** What relative names are completed with. */
+  origin: Name;
+  /** Of an entry that begins with a space. */
+  owner: Name | undefined;
   /** Of $TTL: RFC 2308 section 4. */
-  #defaultTtl: number | undefined;
+  defaultTtl: number | undefined;
   /** The last that a record stated: RFC 1035 section 5.1. */
-  #lastTtl: number | undefined;
+  lastTtl: number | undefined;
+  #token: ZoneToken | undefined;
+  #fields: TextFields | undefined;
 
   constructor({ origin, ttl }: ZoneFileOptions) {
-    this.#origin = origin ?? Name.root;
-    this.#lastTtl = ttl;
+    this.origin = origin ?? Name.root;
+    this.lastTtl = ttl;
   }
 
-  /** The record of an entry; undefined for a directive. */
+  /** The word that was read last: the one at fault when `read` has thrown. */
+  get last(): ZoneToken | undefined {
+    return this.#fields?.last ?? this.#token;
+  }
+
+  /** The record of an entry; undefined for a directive. Throws DnsFormatError. */
   read(entry: ZoneEntry): ResourceRecord | undefined {
-    const first = entry.tokens[0];
+    const [first] = entry.tokens;
+    this.#token = first;
+    this.#fields = undefined;
     if (first !== undefined && !first.isQuoted && first.text.startsWith('$')) {
-      this.#obey(first.text, new TextFields(entry.tokens.slice(1), this.#origin));
+      this.#obey(first.text, this.#fieldsOf(entry.tokens.slice(1)));
       return undefined;
     }
     const rest = [...entry.tokens];
-    if (!entry.isIndented) this.#owner = this.#ownerOf(rest.shift()?.text ?? '');
-    if (this.#owner === undefined) throw new DnsFormatError('a record without an owner');
+    if (!entry.isIndented) this.owner = this.#ownerOf(rest.shift()?.text ?? '');
+    if (this.owner === undefined) throw new DnsFormatError('a record without an owner');
+    this.#token = rest[0] ?? first;
     const stated = takeTtlAndClass(rest);
-    if (stated.rrClass !== RrClass.IN)
+    if (stated.rrClass !== RrClass.IN) {
+      this.#token = entry.tokens.find(({ text }) => classOf(text) === stated.rrClass);
       throw new DnsFormatError(`class ${rrClassName(stated.rrClass)}; only IN is read`);
+    }
+    this.#token = rest[0] ?? this.#token;
     const typeText = rest.shift()?.text ?? '';
     const type = rrTypeFromName(typeText);
     if (type === undefined) throw new DnsFormatError(`type ${JSON.stringify(typeText)} is not known`);
-    const rdata = parseRdataText(type, rest, this.#origin);
+    const rdata = readRdataText(type, this.#fieldsOf(rest));
     const ttl = this.#ttlOf(stated.ttl, type, rdata);
-    return { name: this.#owner, type, class: RrClass.IN, ttl, rdata };
+    return { name: this.owner, type, class: RrClass.IN, ttl, rdata };
+  }
+
+  #fieldsOf(tokens: readonly ZoneToken[]): TextFields {
+    return (this.#fields = new TextFields(tokens, this.origin));
   }
 
   /** The records of a name mostly follow each other: they share one Name. */
   #ownerOf(text: string): Name {
-    const name = parseNameText(text, this.#origin);
-    return this.#owner?.wire.equals(name.wire) === true ? this.#owner : name;
+    const name = parseNameText(text, this.origin);
+    return this.owner?.wire.equals(name.wire) === true ? this.owner : name;
   }
 
   #ttlOf(stated: number | undefined, type: number, rdata: Buffer): number {
-    if (stated !== undefined) return (this.#lastTtl = stated);
-    const ttl = this.#defaultTtl ?? this.#lastTtl;
+    if (stated !== undefined) return (this.lastTtl = stated);
+    const ttl = this.defaultTtl ?? this.lastTtl;
     if (ttl !== undefined) return ttl;
-    if (type === RrType.SOA) return (this.#lastTtl = Math.min(parseSoa(rdata).minimum, maxTtl));
+    if (type === RrType.SOA) return (this.lastTtl = Math.min(parseSoa(rdata).minimum, maxTtl));
     throw new DnsFormatError('a record without a TTL, and none stated before; begin with $TTL 3600');
   }
 
   #obey(directive: string, fields: TextFields): void {
     switch (directive.toUpperCase()) {
       case '$ORIGIN':
-        this.#origin = fields.name('the origin');
+        this.origin = fields.name('the origin');
         break;
       case '$TTL':
-        this.#defaultTtl = readTtl(fields.word('the TTL'));
+        this.defaultTtl = readTtl(fields.word('the TTL'));
         break;
       case '$INCLUDE':
         throw new DnsFormatError('$INCLUDE is not read here: write the records of that file into this one');

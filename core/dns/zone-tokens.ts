@@ -10,6 +10,10 @@ import { DnsFormatError } from './errors.ts';
 export interface ZoneToken {
   readonly text: string;
   readonly isQuoted: boolean;
+  /** Where it begins, from 1. */
+  readonly line: number;
+  /** In octets, from 1. */
+  readonly column: number;
 }
 
 /** One entry of a zone file: a line, or the lines that parentheses make one. */
@@ -28,12 +32,14 @@ export function* zoneEntries(text: string): Generator<ZoneEntry> {
   let startLine = 1;
   let isIndented = false;
   let depth = 0;
+  let lineStart = 0;
   let isLineStart = true;
   for (let at = 0; at < text.length;) {
     const char = text.charAt(at);
     if (char === '\n') {
       line += 1;
       at += 1;
+      lineStart = at;
       if (depth > 0) continue;
       if (tokens.length > 0) yield { line: startLine, isIndented, tokens };
       tokens = [];
@@ -50,12 +56,16 @@ export function* zoneEntries(text: string): Generator<ZoneEntry> {
       at = end === -1 ? text.length : end;
     } else if (char === '(' || char === ')') {
       depth += char === '(' ? 1 : -1;
-      if (depth < 0 || depth > 1) throw lineError(line, 'a parenthesis without its other half');
+      if (depth < 0 || depth > 1) {
+        throw lineError(line, 'a parenthesis without its other half', undefined, at - lineStart + 1);
+      }
       at += 1;
     } else {
-      const end = char === '"' ? endOfQuoted(text, at, line) : endOfWord(text, at);
+      const column = at - lineStart + 1;
       const isQuoted = char === '"';
-      tokens.push({ text: isQuoted ? text.slice(at + 1, end - 1) : text.slice(at, end), isQuoted });
+      const end = isQuoted ? endOfQuoted(text, at, line, column) : endOfWord(text, at);
+      const word = isQuoted ? text.slice(at + 1, end - 1) : text.slice(at, end);
+      tokens.push({ text: word, isQuoted, line, column });
       at = end;
     }
   }
@@ -63,9 +73,25 @@ export function* zoneEntries(text: string): Generator<ZoneEntry> {
   if (tokens.length > 0) yield { line: startLine, isIndented, tokens };
 }
 
+/** A mistake in a text, whose message begins with the line. */
+export class LineError extends DnsFormatError {
+  readonly line: number;
+  /** In octets, from 1. */
+  readonly column: number;
+  /** The message without the line. */
+  readonly words: string;
+
+  constructor(line: number, column: number, words: string, cause: unknown) {
+    super(`line ${line}: ${words}`, cause === undefined ? {} : { cause });
+    this.line = line;
+    this.column = column;
+    this.words = words;
+  }
+}
+
 /** An error that says in which line. */
-export function lineError(line: number, message: string, cause?: unknown): DnsFormatError {
-  return new DnsFormatError(`line ${line}: ${message}`, cause === undefined ? {} : { cause });
+export function lineError(line: number, message: string, cause?: unknown, column = 1): LineError {
+  return new LineError(line, column, message, cause);
 }
 
 /** The octets of a word, escapes resolved (RFC 1035 section 5.1). Throws DnsFormatError. */
@@ -109,10 +135,10 @@ function endOfWord(text: string, start: number): number {
 }
 
 /** After the closing quote. */
-function endOfQuoted(text: string, start: number, line: number): number {
+function endOfQuoted(text: string, start: number, line: number, column: number): number {
   for (let at = start + 1; at < text.length && text.charAt(at) !== '\n';) {
     if (text.charAt(at) === '"') return at + 1;
     at += text.charAt(at) === '\\' && text.charAt(at + 1) !== '\n' ? 2 : 1;
   }
-  throw lineError(line, 'a quote without its other half');
+  throw lineError(line, 'a quote without its other half', undefined, column);
 }

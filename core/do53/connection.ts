@@ -2,8 +2,8 @@
  * One TCP connection of a plain DNS client: requests in, replies out in any order (RFC 7766 sections 6.2.1.1 and 7).
  *
  * Replies that are ready in one turn of the event loop leave in one write. Bounds: size of a request, time for a whole
- * one, idle time (only a whole request resets it, RFC 7766 section 6.2.3), requests under way; beyond those nothing is
- * read, so TCP holds the client back.
+ * one, idle time (only a whole request resets it, RFC 7766 section 6.2.3), requests under way, streams of messages among
+ * them; beyond those nothing is read, so TCP holds the client back.
  */
 import type { Socket } from 'node:net';
 import { formatEndpoint } from '../config/endpoint.ts';
@@ -14,7 +14,9 @@ import { maxMessageOctets } from '../dns/walker.ts';
 import { isRequest } from './datagram.ts';
 import type { PlainSource } from './handler.ts';
 import type { Do53Limits } from './limits.ts';
-import type { Do53Environment, Requests } from './requests.ts';
+import type { Do53Environment, Requests, WaitingRequest } from './requests.ts';
+import { sendStream, type BegunStream } from './stream.ts';
+import { PlainWriter } from './writer.ts';
 
 /** Milliseconds that a client gets to answer our close before the connection is destroyed. */
 const closeTimeMs = 2_000;
@@ -25,8 +27,9 @@ export class PlainConnection {
   readonly #environment: Do53Environment;
   readonly #requests: Requests;
   readonly #socket: Socket;
-  readonly #source: PlainSource;
+  readonly #source: StreamSource;
   readonly #reader: FrameReader;
+  readonly #writer: PlainWriter;
   /** Requests that came together and whose turn has not come. */
   #queue: Buffer[] = [];
   /** Lengths and messages that leave with the next write, and how many replies they are. */
@@ -39,7 +42,6 @@ export class PlainConnection {
   #isClosed = false;
   readonly #idle: NodeJS.Timeout;
   #slow: NodeJS.Timeout | undefined;
-  #stalled: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, environment: Do53Environment, requests: Requests, onEnd: () => void) {
     this.#onEnd = onEnd;
@@ -47,8 +49,16 @@ export class PlainConnection {
     this.#requests = requests;
     this.#socket = socket;
     const limits = environment.limits();
-    this.#source = describe(socket, limits);
+    this.#source = new StreamSource(socket, limits);
     this.#reader = new FrameReader(limits['plain-request-octets']);
+    this.#writer = new PlainWriter({
+      socket,
+      writeTimeMs: () => environment.limits()['plain-write-time'],
+      onStall: () => {
+        environment.meters.refused('plain-write-time');
+        this.destroy();
+      },
+    });
     this.#idle = setTimeout(() => {
       this.#onIdle();
     }, limits['plain-idle-time']);
@@ -151,28 +161,27 @@ export class PlainConnection {
     const octets = Buffer.concat(this.#batch);
     this.#batch = [];
     this.#replies = 0;
-    // RFC 7766 section 6.2.4: to a client that has closed nothing is sent any more.
-    if (!this.#socket.writable) {
-      for (let lost = 0; lost < replies; lost++) this.#environment.meters.lost('tcp');
+    this.#writer.write(octets, (isWritten) => {
+      if (!isWritten) for (let lost = 0; lost < replies; lost++) this.#environment.meters.lost('tcp');
       this.#end(replies);
-      return;
-    }
-    this.#stalled ??= setTimeout(() => {
-      this.#environment.meters.refused('plain-write-time');
-      this.destroy();
-    }, this.#environment.limits()['plain-write-time']);
-    this.#socket.write(octets, (error) => {
-      this.#onWritten(replies, error);
     });
   };
 
-  #onWritten(replies: number, error: Error | null | undefined): void {
-    if (error) for (let lost = 0; lost < replies; lost++) this.#environment.meters.lost('tcp');
-    if (this.#socket.writableLength === 0) {
-      clearTimeout(this.#stalled);
-      this.#stalled = undefined;
-    } else this.#stalled?.refresh();
-    this.#end(replies);
+  /** The one reply to a request, of many messages. */
+  stream(begun: BegunStream): void {
+    const { log, meters } = this.#environment;
+    sendStream(begun, (octets) => this.#writer.written(octets))
+      .then((isWhole) => {
+        if (!isWhole) meters.lost('tcp');
+      })
+      .catch((error: unknown) => {
+        log.error('defect', { doing: 'plain DNS reply', remote: this.#source.remote, error });
+        // A client must not take a part for the whole.
+        this.destroy();
+      })
+      .finally(() => {
+        this.#end(1);
+      });
   }
 
   #end(count: number): void {
@@ -216,13 +225,16 @@ export class PlainConnection {
     this.#isClosing = true;
     clearTimeout(this.#idle);
     clearTimeout(this.#slow);
-    clearTimeout(this.#stalled);
     this.#queue = [];
-    if (this.#underWay === 0) this.#onEnd();
+    const isDone = this.#underWay === 0;
+    this.#writer.close();
+    this.#source.abort();
+    // Else it was told, or will be, by whoever is the last.
+    if (isDone) this.#onEnd();
   }
 }
 
-class StreamRequest {
+class StreamRequest implements WaitingRequest {
   readonly from: PlainSource;
   readonly #connection: PlainConnection;
 
@@ -234,14 +246,38 @@ class StreamRequest {
   answer(message: Buffer | undefined): void {
     this.#connection.answer(message);
   }
+
+  stream(begun: BegunStream): void {
+    this.#connection.stream(begun);
+  }
 }
 
 /** The same for all requests of a connection. */
-function describe({ remoteAddress, remotePort }: Socket, limits: Do53Limits): PlainSource {
-  return {
-    remote: formatEndpoint({ address: remoteAddress ?? 'unknown', port: remotePort ?? 0 }),
-    isStream: true,
-    udpOctets: maxMessageOctets,
-    idleTimeMs: limits['plain-idle-time'],
-  };
+class StreamSource implements PlainSource {
+  readonly remote: string;
+  readonly isStream = true;
+  readonly udpOctets = maxMessageOctets;
+  readonly idleTimeMs: number;
+  #gone: AbortController | undefined;
+  #isGone = false;
+
+  constructor({ remoteAddress, remotePort }: Socket, limits: Do53Limits) {
+    this.remote = formatEndpoint({ address: remoteAddress ?? 'unknown', port: remotePort ?? 0 });
+    this.idleTimeMs = limits['plain-idle-time'];
+  }
+
+  /** Made for those who ask: most replies are there before anybody could go. */
+  get signal(): AbortSignal {
+    this.#gone ??= new AbortController();
+    if (this.#isGone) this.#gone.abort(gone);
+    return this.#gone.signal;
+  }
+
+  abort(): void {
+    this.#isGone = true;
+    this.#gone?.abort(gone);
+  }
 }
+
+/** One for all: to make one with its stack for each connection costs time. */
+const gone = new Error('the connection of the client is closed');

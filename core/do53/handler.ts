@@ -13,13 +13,26 @@ export interface PlainSource {
   readonly udpOctets: number;
   /** Milliseconds of idle time by TCP, for the reply's keepalive option (RFC 7828); 0 by UDP, where there is none. */
   readonly idleTimeMs: number;
+  /** By TCP: aborted when the connection is gone, so that nobody goes on working for it. Undefined by UDP. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Takes the reply, a whole message with the ID of the request, or undefined for silence. It must not be changed afterwards.
- * Only the first call counts, and none that comes later than `plain-request-time`.
+ * Messages that are ready together; or, in one buffer, messages each with its two octets of length before it, which leave as
+ * they are. Such a buffer may be written to again when the stream is asked for its next batch.
  */
-export type PlainReply = (message: Buffer | undefined) => void;
+export type PlainBatch = readonly Buffer[] | Buffer;
+
+/**
+ * Takes the reply: a whole message with the ID of the request, which must not be changed afterwards; undefined for silence; or,
+ * by TCP alone, a stream of messages (a transfer). Only the first call counts, and none that comes later than
+ * `plain-request-time`.
+ *
+ * A stream is asked for a batch when the client has taken the one before, and ended (`return`) when the client is gone; one
+ * that is not sent at all is begun and ended. Its first batch has to come in `plain-request-time`. A stream that throws closes
+ * the connection, so that no half reply looks whole.
+ */
+export type PlainReply = (reply: Buffer | AsyncIterable<PlainBatch> | undefined) => void;
 
 /**
  * Handles one request: calls `reply` once, now or later. `octets` is the message without length prefix, of at least a whole

@@ -51,7 +51,7 @@ export const do53Limits = {
     max: 600_000,
     unit: 'ms',
     reason:
-      'how long a request may stay without reply before its place is given to another; clients give up after some ten seconds',
+      'how long a request may stay without reply, or without the first message of a transfer, before its place is given to another; clients give up after some ten seconds',
   },
   'plain-idle-time': {
     default: 10_000,
@@ -73,7 +73,8 @@ export const do53Limits = {
     min: 1_000,
     max: 3_600_000,
     unit: 'ms',
-    reason: 'for the client to take the replies of one write by TCP, against readers that stop',
+    reason:
+      'for the client to take the replies of one write by TCP, or the next 64 KB of a transfer, against readers that stop',
   },
   'plain-udp-octets': {
     default: 1232,

@@ -3,15 +3,18 @@
  */
 import { headerOctets, maxMessageOctets } from '../dns/walker.ts';
 import type { Log } from '../observe/log.ts';
-import type { PlainHandler, PlainSource } from './handler.ts';
+import type { PlainBatch, PlainHandler, PlainSource } from './handler.ts';
 import type { Do53Limits } from './limits.ts';
 import type { PlainMeters } from './meters.ts';
+import { discard, end, type BegunStream } from './stream.ts';
 
 /** One request that waits for its reply. */
 export interface WaitingRequest {
   readonly from: PlainSource;
   /** Sends the reply; undefined: there is none. Called once. */
   answer(message: Buffer | undefined): void;
+  /** Sends a stream of messages, instead; undefined where only one can be sent. Called once. */
+  stream?(begun: BegunStream): void;
 }
 
 /** What the parts of one server share. */
@@ -46,18 +49,48 @@ export class Requests {
   start(octets: Buffer, request: WaitingRequest): void {
     this.#waiting.set(request, this.#sweeps);
     if (this.#timer === undefined) this.#startTimer();
+    // Whether a stream has been taken for the reply: the request still waits then, for its first batch.
+    let isStreamed = false as boolean;
     try {
-      this.#environment.handler(octets, request.from, (message) => {
-        if (this.#waiting.delete(request)) request.answer(this.#checked(message, request));
+      this.#environment.handler(octets, request.from, (reply) => {
+        if (reply === undefined || Buffer.isBuffer(reply)) {
+          if (!isStreamed && this.#waiting.delete(request)) request.answer(this.#checked(reply, request));
+        } else if (isStreamed || !this.#waiting.has(request)) {
+          discard(reply);
+        } else {
+          isStreamed = true;
+          void this.#begin(reply, request);
+        }
       });
     } catch (error) {
-      this.#environment.log.error('defect', {
-        doing: 'plain DNS request',
-        remote: request.from.remote,
-        error,
-      });
+      this.#defect(request, error);
+      if (!isStreamed && this.#waiting.delete(request)) request.answer(undefined);
+    }
+  }
+
+  /** The request waits for the first batch of its reply. Never rejects. */
+  async #begin(stream: AsyncIterable<PlainBatch>, request: WaitingRequest): Promise<void> {
+    if (request.stream === undefined) {
+      discard(stream);
+      this.#defect(request, 'a reply of many messages by UDP');
+      if (this.#waiting.delete(request)) request.answer(undefined);
+      return;
+    }
+    const rest = stream[Symbol.asyncIterator]();
+    try {
+      const next = await rest.next();
+      // It may have come too late.
+      if (!this.#waiting.delete(request)) end(rest);
+      else if (next.done === true) request.answer(undefined);
+      else request.stream({ first: next.value, rest });
+    } catch (error) {
+      this.#defect(request, error);
       if (this.#waiting.delete(request)) request.answer(undefined);
     }
+  }
+
+  #defect({ from }: WaitingRequest, error: unknown): void {
+    this.#environment.log.error('defect', { doing: 'plain DNS request', remote: from.remote, error });
   }
 
   /** Forgets those that wait; later replies to them count for nothing. */
@@ -68,13 +101,10 @@ export class Requests {
   }
 
   /** What no client could read is not sent. */
-  #checked(message: Buffer | undefined, { from }: WaitingRequest): Buffer | undefined {
+  #checked(message: Buffer | undefined, request: WaitingRequest): Buffer | undefined {
     if (message === undefined) return undefined;
     if (message.length >= headerOctets && message.length <= maxMessageOctets) return message;
-    if (!this.#saidDefect) {
-      const error = `a reply of ${String(message.length)} octets`;
-      this.#environment.log.error('defect', { doing: 'plain DNS request', remote: from.remote, error });
-    }
+    if (!this.#saidDefect) this.#defect(request, `a reply of ${String(message.length)} octets`);
     this.#saidDefect = true;
     return undefined;
   }

@@ -37,6 +37,14 @@ export const transferLimits = {
     unit: 'ms',
     reason: 'to open a TCP connection to the primary',
   },
+  'upstream-connections': {
+    default: 4,
+    min: 1,
+    max: 64,
+    unit: 'count',
+    reason:
+      'TLS connections to one server: of transfers that share one, the slowest reader holds up all (RFC 9103 section 6.3.1 wants few)',
+  },
   'primary-answer-time': {
     default: 30_000,
     min: 500,

@@ -242,7 +242,9 @@ export class TestGate {
   }
 
   #configuration(): string {
-    const { zones = ['example.com'], primary = this.lab.primary, limits = {}, listener = {} } = this.#options;
+    const { zones = ['example.com'], primary = this.lab.primary, limits = {} } = this.#options;
+    // Most tests are about the way of one request; what is kept has tests of its own.
+    const listener = { serve: 'relayed', ...this.#options.listener };
     // The tests refuse clients by the hundred, all from one address and by few names.
     const all = { ...Object.fromEntries(budgets.map((budget) => [budget, 1_000_000])), ...limits };
     const limitLines = Object.entries(all).map(([key, value]) => `\n      ${key}: ${value}`);

@@ -93,6 +93,7 @@ plugins:
   - use: xot/gate
     listen: ["127.0.0.1:${port}"]
     primary: 127.0.0.1:${this.lab.primary.port}
+    serve: relayed
     zones: [${zones}]
     limits: { handshakes-per-second: 1000000, failures-per-address: 1000000, queries: 200, queries-per-client: 200 }
 ${more}`;

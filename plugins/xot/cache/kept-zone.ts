@@ -32,7 +32,7 @@ import type { VersionCheck } from './version-check.ts';
 /** What the zones of one cache share. */
 export interface ZoneEnvironment {
   /** In the order in which they are asked: the first that answers counts. */
-  readonly sources: readonly ZoneSource[];
+  readonly sources: (zone: Name) => readonly ZoneSource[];
   readonly limits: () => CacheLimits;
   readonly check: VersionCheck;
   readonly store: MessageStore;
@@ -63,7 +63,8 @@ export class KeptZone {
   #version: ZoneVersion | undefined;
   #index: OwnerIndex | undefined;
   #expiresMs = 0;
-  #lookedMs = -Infinity;
+  /** When the last look began that has ended. */
+  #lookBeganMs = -Infinity;
   #failures = 0;
   #problem: ZoneProblem | undefined;
   #looking: Promise<void> | undefined;
@@ -73,6 +74,10 @@ export class KeptZone {
   constructor(name: Name, environment: ZoneEnvironment) {
     this.name = name;
     this.#environment = environment;
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** What may be served now. */
@@ -103,26 +108,31 @@ export class KeptZone {
     else this.#lookAgain = true;
   }
 
-  /** What may be served, after a look if the last one was too long ago. Never rejects; ends early with the signal. */
+  /**
+   * What may be served, after a look if the last one began too long ago: who has heard of a change, from whomever, gets it.
+   * Never rejects; ends early with the signal.
+   */
   async fresh(signal: AbortSignal): Promise<ZoneVersion | undefined> {
     const { nowMs, limits } = this.#environment;
-    const ageMs = nowMs() - this.#lookedMs;
     const { 'fresh-time': freshMs, 'fresh-wait': waitMs } = limits();
-    const isFresh = ageMs <= (this.#problem === undefined ? freshMs : Math.max(freshMs, failureCountsMs));
-    if (!isFresh || (this.#looking !== undefined && this.#version === undefined)) {
-      await waitFor(this.look(), waitMs, signal);
+    const countsMs = this.#problem === undefined ? freshMs : Math.max(freshMs, failureCountsMs);
+    const wantedMs = nowMs() - countsMs;
+    const ends = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
+    // A look that was under way may have asked before the change: then there is another.
+    while (this.#lookBeganMs < wantedMs && !ends.aborted && !this.#isClosed) {
+      await untilAborted(this.look(), ends);
     }
     return this.version;
   }
 
   /** Looks upstream, or waits for the look that is under way. Never rejects. */
   look(): Promise<void> {
-    if (this.#closing.signal.aborted) return Promise.resolve();
+    if (this.#isClosed) return Promise.resolve();
     this.#looking ??= this.#environment.turns
       .run(() => this.#look())
       .finally(() => {
         this.#looking = undefined;
-        if (this.#closing.signal.aborted) return;
+        if (this.#isClosed) return;
         if (this.#lookAgain) {
           this.#lookAgain = false;
           void this.look();
@@ -145,9 +155,10 @@ export class KeptZone {
     const { sources, nowMs, log, meters, limits } = this.#environment;
     // What comes while we look is news again.
     this.#lookAgain = false;
+    const beganMs = nowMs();
     let problem: ZoneProblem | undefined;
-    for (const source of sources) {
-      if (this.#closing.signal.aborted) return;
+    for (const source of sources(this.name)) {
+      if (this.#isClosed) return;
       const timeout = AbortSignal.timeout(limits()['fetch-time']);
       try {
         await this.#lookAt(source, AbortSignal.any([this.#closing.signal, timeout]));
@@ -155,15 +166,15 @@ export class KeptZone {
           log.info('zone reachable again', { zone: this.name.toString(), from: source.label });
         this.#problem = undefined;
         this.#failures = 0;
-        this.#lookedMs = nowMs();
+        this.#lookBeganMs = beganMs;
         meters.look('done');
         return;
       } catch (error) {
-        if (this.#closing.signal.aborted) return;
+        if (this.#isClosed) return;
         problem = problemOf(source, error, problem);
       }
     }
-    this.#lookedMs = nowMs();
+    this.#lookBeganMs = beganMs;
     this.#failures++;
     meters.look('failed');
     const isNews = problem?.words !== this.#problem?.words;
@@ -181,7 +192,7 @@ export class KeptZone {
     const { nowMs, log } = this.#environment;
     const have = this.version;
     if (have !== undefined) {
-      const { soa, expireSeconds } = await source.check(this.name, signal);
+      const { soa, expireSeconds } = await source.check(this.name, signal, have);
       const { serial } = parseSoa(soa.rdata);
       const order = serialCompare(serial, have.serial);
       if (!(order > 0)) {
@@ -282,7 +293,7 @@ export class KeptZone {
 
   #replace(version: ZoneVersion, steps: readonly Differences[], expireSeconds: number | undefined): void {
     const { limits, nowMs, store, meters, onChange } = this.#environment;
-    if (this.#closing.signal.aborted) return;
+    if (this.#isClosed) return;
     if (steps.length === 0) this.#history.clear();
     else this.#history.add(steps, Math.min(limits()['history-octets'], version.octets));
     this.#version = version;
@@ -329,9 +340,8 @@ export class KeptZone {
     const expiry = version === undefined ? Infinity : Math.max(0, this.#expiresMs - nowMs());
     this.#timer = setTimeout(
       () => {
-        // Whether it has expired is seen when it is asked for.
-        void this.version;
-        void this.look();
+        // Asking for it is what makes it expire.
+        if (this.version === undefined || this.#looking === undefined) void this.look();
       },
       Math.min(wait, expiry, longestTimerMs),
     ).unref();
@@ -361,16 +371,13 @@ function problemOf(source: ZoneSource, error: unknown, before: ZoneProblem | und
   return { words: `${before.words}; ${words}`, infoCode: before.infoCode };
 }
 
-/** Waits for a promise that never rejects, but not for longer than this, nor than the signal says. */
-async function waitFor(promise: Promise<void>, waitMs: number, signal: AbortSignal): Promise<void> {
+/** Waits for a promise that never rejects, but not for longer than the signal says. */
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   const { promise: over, resolve } = Promise.withResolvers<undefined>();
   const end = (): void => {
     resolve(undefined);
   };
-  const timer = setTimeout(end, waitMs);
   signal.addEventListener('abort', end, { once: true });
-  if (signal.aborted) end();
   await Promise.race([promise, over]);
-  clearTimeout(timer);
   signal.removeEventListener('abort', end);
 }

@@ -74,6 +74,13 @@ export const cacheLimits = {
     unit: 'ms',
     reason: 'between two looks, however long the timers of the SOA record are',
   },
+  'folder-time': {
+    default: 5_000,
+    min: 100,
+    max: 86_400_000,
+    unit: 'ms',
+    reason: 'between two looks at a folder of zone files',
+  },
   'first-retry': {
     default: 1_000,
     min: 100,

@@ -4,8 +4,12 @@ import type { Differences, Name, ResourceRecord, Store, ZoneVersion } from '../.
 export interface ZoneSource {
   /** As errors and logs call it: `primary 127.0.0.1:53`. */
   readonly label: string;
-  /** The SOA record that is current there. Rejects with UpstreamError. */
-  check(zone: Name, signal: AbortSignal): Promise<CheckedSoa>;
+  /**
+   * The SOA record that is current there. Rejects with UpstreamError.
+   *
+   * @param have the version that is there, for who compares more than serials
+   */
+  check(zone: Name, signal: AbortSignal, have?: ZoneVersion): Promise<CheckedSoa>;
   /**
    * The current version, whole or as what has changed since `have`: checked for form, for nothing else. Messages are kept by
    * `store`. Rejects with UpstreamError, DnsFormatError or TransferFormatError.

@@ -49,7 +49,7 @@ export const checkLimits = {
   'check-octets': {
     default: 1 << 28,
     min: 1 << 20,
-    max: 1 << 32,
+    max: 2 ** 32,
     unit: 'octets',
     reason:
       'of one zone in canonical form, which a check of the whole zone holds in memory, with half as much again to keep it in order',

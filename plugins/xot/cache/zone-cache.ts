@@ -13,8 +13,8 @@ import { Turns } from './turns.ts';
 import type { VersionCheck } from './version-check.ts';
 
 export interface ZoneCacheOptions {
-  /** Asked in this order. */
-  readonly sources: readonly ZoneSource[];
+  /** Where a zone comes from: asked in this order. */
+  readonly sources: (zone: Name) => readonly ZoneSource[];
   readonly limits: CacheLimits;
   readonly check: VersionCheck;
   /** For what does not fit into memory. */

@@ -4,116 +4,161 @@ import {
   do53Limits,
   listenerKeys,
   schema,
+  tsigAlgorithms,
+  type CheckLimits,
   type ConnectionLimits,
   type Do53Limits,
   type Endpoint,
   type ListenerConfig,
   type Name,
+  type TsigAlgorithm,
+  type ZoneSet,
 } from '../../../core/index.ts';
 import { cacheLimits, type CacheLimits } from '../cache/limits.ts';
+import { checkLimits, checkSchema, type CheckConfig } from '../cache/version-check.ts';
+import {
+  catalogLimits,
+  catalogNamesSchema,
+  catalogsSchema,
+  producedCatalogSchema,
+  type CatalogLimits,
+  type ProducedCatalog,
+} from '../catalog/config.ts';
 import { transferLimits, type TransferLimits } from '../limits.ts';
 import { notifyLimits, type NotifyLimits } from '../notify/limits.ts';
-import { parseSource, type SourceBlock } from '../notify/sources.ts';
+import { proofKeys, type ProofConfig } from '../upstream/proof.ts';
+import { parseUpstream, type UpstreamText } from '../upstream/target.ts';
+import type { TsigConfig } from '../upstream/tsig-file.ts';
+import { updateLimits, type UpdateLimits } from '../update/limits.ts';
+import { gateFaults } from './config-faults.ts';
+import { notifySchema, type GateNotify } from './notify-config.ts';
 
-export interface XotGateConfig extends ListenerConfig {
+export interface XotGateConfig extends ListenerConfig, ProofConfig {
   readonly listen: readonly Endpoint[];
-  /** Asked in this order. */
-  readonly primary: readonly Endpoint[];
-  readonly zones: readonly Name[];
+  /** Asked in this order; none for zone files. */
+  readonly primary: readonly UpstreamText[];
+  /** What messages to primaries in clear are signed with. */
+  readonly tsig?: TsigConfig | undefined;
+  readonly zones: readonly Name[] | ZoneFolderConfig;
   readonly serve: 'cached' | 'relayed';
+  readonly check: CheckConfig;
+  readonly catalogs: readonly Name[];
+  readonly 'catalog-names': ZoneSet;
+  readonly catalog?: ProducedCatalog | undefined;
   readonly notify?: GateNotify | undefined;
+  readonly update: boolean;
   /** A folder, as written. */
   readonly 'spill-directory': string;
-  readonly limits: ConnectionLimits & TransferLimits & CacheLimits & NotifyLimits & Do53Limits;
+  readonly limits: GateLimits;
 }
 
-/** Who tells us of changes, and whom we tell. */
-export interface GateNotify {
-  readonly listen: readonly Endpoint[];
-  readonly from: readonly SourceBlock[];
-  readonly to: readonly Endpoint[];
+export type GateLimits = ConnectionLimits &
+  TransferLimits &
+  CacheLimits &
+  CatalogLimits &
+  CheckLimits &
+  NotifyLimits &
+  UpdateLimits &
+  Do53Limits;
+
+export interface ZoneFolderConfig {
+  /** A folder, as written. */
+  readonly directory: string;
 }
 
 /** RFC 9103 section 7.3: port 853 unless agreed otherwise. */
 const dotPort = 853;
-const domainPort = 53;
 /** Zones of one gate: more are a matter of catalog zones, not of lists in a file. */
 const maximumZones = 10_000;
-
 const maximumPrimaries = 8;
-const maximumSources = 100;
-const maximumTargets = 1_000;
 const { z } = schema;
 
 export const gateLimits = {
   ...connectionLimits,
   ...transferLimits,
   ...cacheLimits,
+  ...catalogLimits,
+  ...checkLimits,
   ...notifyLimits,
+  ...updateLimits,
   ...do53Limits,
 } as const;
 
 /** One value may stand for a list of one. */
 const asList = (value: unknown): unknown => (typeof value === 'string' ? [value] : value);
 
-const notifySchema = z
+const primarySchema = schema.textBlock({ what: 'a server', example: '127.0.0.1:53' }, parseUpstream);
+
+const tsigSchema = z
   .strictObject({
-    listen: z.array(schema.endpoint(domainPort)).max(maximumPrimaries).default([]).meta({
-      what: 'a list of addresses',
-      example: '["127.0.0.1:5353"]',
+    key: schema
+      .domainName('xfr.example')
+      .meta({ description: 'The name of the key, the same at the primary.' }),
+    algorithm: schema
+      .choice(Object.keys(tsigAlgorithms) as [TsigAlgorithm, ...TsigAlgorithm[]])
+      .default('hmac-sha256')
+      .meta({ description: 'The algorithm of the key, the same at the primary.' }),
+    'secret-file': schema.filePath('/etc/danced/tsig.secret').meta({
       description:
-        'Where NOTIFY is taken in clear, by UDP and TCP, from a primary that can do no better; port 53 unless one is given. Over TLS it is taken at `listen` of the gate, from those to whom the access list gives `notify`.',
-    }),
-    from: z
-      .array(schema.textBlock({ what: 'an address or a prefix', example: '127.0.0.1' }, parseSource))
-      .max(maximumSources)
-      .default([parseSource('127.0.0.0/8'), parseSource('::1')])
-      .meta({
-        what: 'a list of addresses',
-        example: '["127.0.0.1"]',
-        description:
-          'From where it is taken in clear. Anybody can claim to be there; what he gets by it is that we ask the primary.',
-      }),
-    to: z.array(schema.endpoint(domainPort)).max(maximumTargets).default([]).meta({
-      what: 'a list of servers',
-      example: '["192.0.2.2:53"]',
-      description:
-        'Secondaries that are told when a zone has a new version (RFC 1996); needs `serve: cached`.',
+        'A file with the secret in base64 and nothing else; only danced should be able to read it.',
     }),
   })
   .meta({
-    what: 'a map with listen, from and to',
-    example: '{ listen: ["127.0.0.1:5353"], to: ["192.0.2.2:53"] }',
-    description: 'Who tells us of new versions, and whom we tell.',
+    what: 'a map with key, algorithm and secret-file',
+    example: '{ key: xfr.example, algorithm: hmac-sha256, secret-file: /etc/danced/tsig.secret }',
+    description:
+      'Signs all messages to primaries in clear, and takes none from them that is not signed (RFC 8945). For primaries that cannot be asked from loopback alone, or that ask for it.',
   });
 
-export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = z.strictObject({
-  listen: schema
-    .endpoints(dotPort)
-    .meta({ description: 'Addresses to take TLS connections on; port 853 unless one is given.' }),
-  primary: z.preprocess(asList, z.array(schema.endpoint(domainPort)).min(1).max(maximumPrimaries)).meta({
-    what: 'an address, or a list of addresses',
-    example: '127.0.0.1:53',
-    description:
-      'The primary, plain TCP; port 53 unless one is given. Keep it on loopback. Of a list the first that answers counts.',
-  }),
-  zones: z.array(schema.domainName()).min(1).max(maximumZones).meta({
-    description: 'Zones that are relayed; the access list says to whom.',
-    what: 'a list of zones',
-    example: '[example.com]',
-  }),
-  serve: schema.choice(['cached', 'relayed']).default('cached').meta({
-    description:
-      '`cached`: each version of a zone is fetched once, checked and kept, and given to all who ask. `relayed`: each request goes to the primary, and nothing is kept.',
-  }),
-  notify: notifySchema.optional(),
-  'spill-directory': schema.filePath('/var/tmp').default('/var/tmp').meta({
-    what: 'a folder',
-    example: '/var/tmp',
-    description:
-      'Where zones go that do not fit into `memory-octets`: files without a name, which only danced can read, and which are gone when it ends.',
-  }),
-  // Zones are for those who are known, unless the operator says otherwise.
-  ...listenerKeys({ onFailure: 'alert' }),
-  limits: schema.fromLimits(gateLimits).meta({ description: 'Bounds; each has a default.' }),
-});
+const zonesSchema = z.union([
+  z.array(schema.domainName()).max(maximumZones),
+  z.strictObject({ directory: schema.filePath('/etc/danced/zones') }),
+]);
+
+export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = z
+  .strictObject({
+    listen: schema
+      .endpoints(dotPort)
+      .meta({ description: 'Addresses to take TLS connections on; port 853 unless one is given.' }),
+    primary: z.preprocess(asList, z.array(primarySchema).max(maximumPrimaries)).default([]).meta({
+      what: 'a server, or a list of servers',
+      example: '127.0.0.1:53',
+      description:
+        'Where zones come from: the address of a primary by plain TCP, port 53 unless one is given, best on loopback; or `ADDRESS[:PORT]#NAME`, a server that speaks XoT (another gate, BIND, NSD) and proves that name, port 853 unless one is given. Of a list the first that answers counts.',
+    }),
+    tsig: tsigSchema.optional(),
+    ...proofKeys('primaries over TLS'),
+    zones: zonesSchema.default([]).meta({
+      description:
+        'Zones that are served; the access list says to whom. A list of names; or a folder of zone files, `NAME.zone` or `NAME`, that take the place of a primary.',
+      what: 'a list of zones, or a map with directory',
+      example: '[example.com]',
+    }),
+    serve: schema.choice(['cached', 'relayed']).default('cached').meta({
+      description:
+        '`cached`: each version of a zone is fetched once, checked and kept, and given to all who ask. `relayed`: each request goes to the primary, and nothing is kept.',
+    }),
+    check: checkSchema,
+    catalogs: catalogsSchema,
+    'catalog-names': catalogNamesSchema,
+    catalog: producedCatalogSchema.optional(),
+    notify: notifySchema.optional(),
+    update: schema.flag().default(false).meta({
+      description:
+        'Whether dynamic updates (RFC 2136) are passed on to the primary, from clients to whom the access list gives `update` for the zone.',
+    }),
+    'spill-directory': schema.filePath('/var/tmp').default('/var/tmp').meta({
+      what: 'a folder',
+      example: '/var/tmp',
+      description:
+        'Where zones go that do not fit into `memory-octets`: files without a name, which only danced can read, and which are gone when it ends.',
+    }),
+    // Zones are for those who are known, unless the operator says otherwise.
+    ...listenerKeys({ onFailure: 'alert' }),
+    limits: schema.fromLimits(gateLimits).meta({ description: 'Bounds; each has a default.' }),
+  })
+  .superRefine((config, context) => {
+    for (const { path, message } of gateFaults(config)) {
+      context.addIssue({ code: 'custom', path, message, input: config });
+    }
+  });

@@ -29,6 +29,7 @@ import { NotifyReceiver } from '../notify/receiver.ts';
 import { opcodeOf } from '../notify/request.ts';
 import { Sources } from '../notify/sources.ts';
 import type { RelayReport } from '../relay/relay.ts';
+import { UpdateRelay } from '../update/relay.ts';
 import { accessRefusal, notAuthoritative, tooMany } from './refusals.ts';
 import { GateZones } from './zones.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from '../request/reply.ts';
@@ -39,7 +40,11 @@ export const xotGate: Plugin<XotGateConfig> = {
   schema: xotGateSchema,
   endpoints: (config) => ({
     listens: config.listen.map((at, index) => ({ at, path: ['listen', index] })),
-    upstreams: config.primary.map((at, index) => ({ at, path: ['primary', index], zones: config.zones })),
+    upstreams: config.primary.flatMap(({ endpoint: at, name }, index) =>
+      name === undefined
+        ? [{ at, path: ['primary', index], zones: 'directory' in config.zones ? [] : config.zones }]
+        : [],
+    ),
   }),
   setup: (host, config) => new XotGate(host, config),
 };
@@ -62,6 +67,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
   readonly #zones: GateZones;
   readonly #notified: NotifyReceiver;
   #config: XotGateConfig;
+  readonly #updates: UpdateRelay;
   #sources: Sources;
   readonly #plain: PlainListener | undefined;
   #open = false;
@@ -76,6 +82,14 @@ class XotGate implements PluginInstance<XotGateConfig> {
       onNotify: (zone) => {
         this.#zones.notify(zone);
       },
+      log: host.log,
+      metrics: host.metrics,
+      nowMs: host.nowMs,
+    });
+    this.#updates = new UpdateRelay({
+      access: host.access,
+      upstreamOf: (zone) => this.#zones.primaryOf(zone),
+      limits: () => this.#config.limits,
       log: host.log,
       metrics: host.metrics,
       nowMs: host.nowMs,
@@ -96,7 +110,6 @@ class XotGate implements PluginInstance<XotGateConfig> {
     this.#host.log.info('listening', {
       addresses: listening.map(formatEndpoint).join(' '),
       notify: told.map(formatEndpoint).join(' ') || undefined,
-      zones: this.#zones.count,
     });
   }
 
@@ -132,6 +145,8 @@ class XotGate implements PluginInstance<XotGateConfig> {
   async #answer(gateRequest: GateRequest): Promise<GateReply> {
     if (opcodeOf(gateRequest.octets) === Opcode.NOTIFY)
       return this.#notified.takeProved(gateRequest, this.#host.access);
+    if (opcodeOf(gateRequest.octets) === Opcode.UPDATE && this.#config.update)
+      return this.#updates.handle(gateRequest);
     const parsed = readRequest(gateRequest.octets);
     if (!parsed.request) {
       if (!parsed.message) {

@@ -1,39 +1,42 @@
 /**
- * The zones of a gate with all that stands behind them, made from its configuration: servers upstream, kept versions, and who
- * is told of changes.
+ * The zones of a gate with all that stands behind them, made from its configuration: servers upstream or zone files, kept versions,
+ * catalogs, and who is told of changes.
  */
-import type { GateReply, Name, PluginHost } from '../../../core/index.ts';
+import { createHash } from 'node:crypto';
+import type { Certificate, GateReply, Name, PluginHost } from '../../../core/index.ts';
 import { ServerSource } from '../cache/server-source.ts';
+import type { ZoneSource } from '../cache/source.ts';
+import { makeVersionCheck } from '../cache/version-check.ts';
 import { ZoneCache } from '../cache/zone-cache.ts';
+import { CatalogConsumer, type CatalogSettings } from '../catalog/consumer.ts';
+import { CatalogProducer } from '../catalog/producer.ts';
 import { NotifySender } from '../notify/sender.ts';
-import { PlainTarget } from '../notify/targets.ts';
-import { PlainUpstream } from '../upstream/plain-upstream.ts';
+import { PlainTarget, TlsTarget } from '../notify/targets.ts';
+import { policyOf, readRoots } from '../upstream/proof.ts';
+import { openUpstream, type UpstreamText } from '../upstream/target.ts';
+import { readTsigKey } from '../upstream/tsig-file.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { FileSource } from '../zone-files/source.ts';
 import { CachedZones, RelayedZones, type Asked, type Backend } from './backend.ts';
 import type { XotGateConfig } from './config.ts';
+import { FolderWatch } from './folder-watch.ts';
 
 export class GateZones {
   readonly #host: PluginHost;
   #config: XotGateConfig;
-  #names: ReadonlySet<string>;
-  #made: Made;
   #isStarted = false;
+  #made: Made;
 
+  /** Throws an error with words for the operator when a file of the configuration cannot be used. */
   constructor(host: PluginHost, config: XotGateConfig) {
     this.#host = host;
     this.#config = config;
-    this.#names = keysOf(config.zones);
-    this.#made = this.#make(config);
+    this.#made = this.#make(config, readRoots(config, host));
   }
 
   start(): void {
     this.#isStarted = true;
-    this.#made.cache?.start();
-  }
-
-  /** Zones of the configuration. */
-  get count(): number {
-    return this.#names.size;
+    this.#made.start();
   }
 
   /** Zones that are kept, and of which there is no version to serve. */
@@ -54,69 +57,201 @@ export class GateZones {
     this.#made.backend.notify(zone);
   }
 
-  /** Versions that are there stay, unless they would come from elsewhere now. Requests under way keep what they began with. */
+  /** Where updates of a zone go; undefined if it is not one that is had from a primary. */
+  primaryOf(zone: Name): Upstream | undefined {
+    const isMade = this.#config.catalog?.name.equals(zone) === true;
+    return this.#config.update && this.has(zone) && !isMade ? this.#made.primary : undefined;
+  }
+
+  /**
+   * Versions that are there stay, unless they would come from elsewhere now. Requests under way keep what they began with. Throws as
+   * the constructor does, and then all stays as it was.
+   */
   reload(config: XotGateConfig): void {
-    const before = this.#config;
-    this.#config = config;
-    this.#names = keysOf(config.zones);
-    if (madeOf(config) === madeOf(before)) {
-      this.#made.cache?.setLimits(config.limits);
-      this.#made.cache?.setZones(config.zones);
+    const roots = readRoots(config, this.#host);
+    const id = idOf(config, roots);
+    if (id === this.#made.id) {
+      this.#config = config;
+      this.#made.reload(config);
       return;
     }
+    const made = this.#make(config, roots);
     this.#made.close();
-    this.#made = this.#make(config);
-    if (this.#isStarted) this.#made.cache?.start();
+    this.#config = config;
+    this.#made = made;
+    if (this.#isStarted) made.start();
   }
 
   close(): void {
     this.#made.close();
   }
 
-  #make(config: XotGateConfig): Made {
-    const { log, metrics, nowMs } = this.#host;
-    const { limits, primary } = config;
-    const upstreams = primary.map((at) => new PlainUpstream(at, limits));
-    const sender = this.#sender(config);
-    if (config.serve === 'relayed') {
-      const backend = new RelayedZones(
-        () => this.#names,
-        () => firstOf(upstreams),
-      );
-      return { backend, cache: undefined, close: () => closeAll([...upstreams, sender]) };
-    }
-    const sources = upstreams.map((upstream) => new ServerSource(upstream, () => this.#config.limits));
-    const check = (): Promise<undefined> => Promise.resolve(undefined);
-    const spillDirectory = config['spill-directory'];
-    const cache = new ZoneCache({ sources, limits, check, spillDirectory, log, metrics, nowMs });
-    cache.setZones(config.zones);
-    cache.onChange((zone, version) => {
-      if (version !== undefined) sender.announce(zone.name, version.soa);
-    });
+  #make(config: XotGateConfig, roots: readonly Certificate[]): Made {
+    const { limits } = config;
+    const key = config.tsig && readTsigKey(config.tsig, this.#host);
+    const open = ({ endpoint, name }: UpstreamText): Upstream => {
+      const policy = name && policyOf(config, name, roots);
+      return openUpstream({ endpoint, name, policy, tsig: name ? undefined : key }, this.#host, limits);
+    };
+    const upstreams = config.primary.map(open);
+    const sender = this.#sender(config, open);
+    const id = idOf(config, roots);
+    const common = { id, primary: upstreams[0] };
+    return config.serve === 'relayed'
+      ? this.#relayed(config, upstreams, { ...common, others: [sender] })
+      : this.#cached(config, upstreams, sender, common);
+  }
+
+  #relayed(
+    { zones }: XotGateConfig,
+    upstreams: readonly Upstream[],
+    { id, primary, others }: Pick<Made, 'id' | 'primary'> & { readonly others: readonly Closable[] },
+  ): Made {
+    let names = keysOf(zones);
     return {
-      backend: new CachedZones(cache),
-      cache,
-      close: () => closeAll([cache, ...upstreams, sender]),
+      ...{ id, primary, cache: undefined, start: () => undefined },
+      backend: new RelayedZones(
+        () => names,
+        () => firstOf(upstreams),
+      ),
+      reload: (config) => {
+        names = keysOf(config.zones);
+      },
+      close: () => {
+        closeAll([...upstreams, ...others]);
+      },
     };
   }
 
-  #sender({ notify, limits }: XotGateConfig): NotifySender {
+  #cached(
+    config: XotGateConfig,
+    upstreams: readonly Upstream[],
+    sender: NotifySender,
+    { id, primary }: Pick<Made, 'id' | 'primary'>,
+  ): Made {
+    const { log, metrics, nowMs, resolver } = this.#host;
+    const limits = (): XotGateConfig['limits'] => this.#config.limits;
+    const files = this.#files(config, limits);
+    const sources: readonly ZoneSource[] =
+      files === undefined ? upstreams.map((upstream) => new ServerSource(upstream, limits)) : [files];
+    const producer = config.catalog && new CatalogProducer(config.catalog.name, nowMs);
+    const cache = new ZoneCache({
+      sources: (zone) => (producer?.name.equals(zone) === true ? [producer] : sources),
+      limits: config.limits,
+      check: makeVersionCheck({ config: () => this.#config.check, limits, resolver, nowMs }),
+      spillDirectory: this.#host.absolutePath(config['spill-directory']),
+      ...{ log, metrics, nowMs },
+    });
+    cache.onChange((zone, version) => {
+      if (version !== undefined) sender.announce(zone.name, version.soa);
+    });
+    /** Lists in the produced catalog what is kept. */
+    const list = (): void => {
+      if (producer === undefined) return;
+      const isChanged = producer.setZones([...cache.zones].map(({ name }) => name));
+      if (isChanged) cache.zone(producer.name)?.notify();
+    };
+    const consumer = new CatalogConsumer({
+      cache: {
+        onChange: (listener) => cache.onChange(listener),
+        reset: (name) => {
+          cache.reset(name);
+        },
+        setZones: (names) => {
+          cache.setZones(producer === undefined ? names : [...names, producer.name]);
+          list();
+        },
+      },
+      settings: settingsOf(config, []),
+      log,
+    });
+    const watch =
+      files &&
+      new FolderWatch({
+        source: files,
+        everyMs: () => limits()['folder-time'],
+        log,
+        onLooked: (zones, changed) => {
+          consumer.setSettings(settingsOf(this.#config, zones));
+          for (const zone of changed) cache.zone(zone)?.notify();
+        },
+      });
+    return {
+      ...{ id, primary, cache, backend: new CachedZones(cache) },
+      start: () => {
+        cache.start();
+        void watch?.look();
+      },
+      reload: (next) => {
+        cache.setLimits(next.limits);
+        if (watch === undefined) consumer.setSettings(settingsOf(next, []));
+        else void watch.look();
+      },
+      close: () => {
+        closeAll([...(watch === undefined ? [] : [watch]), consumer, cache, ...upstreams, sender]);
+      },
+    };
+  }
+
+  #files({ zones }: XotGateConfig, limits: () => XotGateConfig['limits']): FileSource | undefined {
+    if (!('directory' in zones)) return undefined;
+    const { log, nowMs } = this.#host;
+    return new FileSource({ folder: this.#host.absolutePath(zones.directory), limits, log, nowMs });
+  }
+
+  #sender({ notify, limits }: XotGateConfig, open: (server: UpstreamText) => Upstream): NotifySender {
     const { log, metrics, nowMs } = this.#host;
-    const targets = (notify?.to ?? []).map((at) => new PlainTarget(at));
+    const targets = (notify?.to ?? []).map((server) =>
+      server.name === undefined ? new PlainTarget(server.endpoint) : new TlsTarget(open(server)),
+    );
     return new NotifySender({ targets, limits, log, metrics, nowMs });
   }
 }
 
-/** What stands behind the zones by one configuration. */
-interface Made {
-  readonly backend: Backend;
-  readonly cache: ZoneCache | undefined;
-  readonly close: () => void;
+interface Closable {
+  close(): void;
 }
 
-/** What may not change without making it anew. */
-function madeOf({ primary, serve, notify, limits, 'spill-directory': spill }: XotGateConfig): string {
-  return JSON.stringify([primary, serve, notify, spill, serve === 'relayed' ? limits : undefined]);
+/** What stands behind the zones by one configuration. */
+interface Made extends Closable {
+  /** The same for configurations that need nothing made anew. */
+  readonly id: string;
+  readonly backend: Backend;
+  readonly cache: ZoneCache | undefined;
+  /** The first of the servers. */
+  readonly primary: Upstream | undefined;
+  start(): void;
+  /** Takes what may change without being made anew. */
+  reload(config: XotGateConfig): void;
+}
+
+/** What may not change without everything being made anew. */
+function idOf(config: XotGateConfig, roots: readonly Certificate[]): string {
+  const { primary, tsig, dane, pins, serve, zones, catalog, notify, limits } = config;
+  const server = ({ text }: UpstreamText): string => text;
+  return JSON.stringify([
+    ...[primary.map(server), tsig && [tsig.key.key, tsig.algorithm, tsig['secret-file']], dane, serve],
+    ...[pins.map((pin) => pin.toString('hex')), 'directory' in zones ? zones.directory : undefined],
+    ...[catalog?.name.key, notify?.to.map(server), config['spill-directory']],
+    roots.map(({ der }) => createHash('sha256').update(der).digest('hex')),
+    ['primary-connect-time', 'primary-answer-time', 'upstream-connections'].map(
+      (key) => limits[key as 'transfers'],
+    ),
+    Object.entries(limits).filter(([key]) => key.startsWith('notify-')),
+  ]);
+}
+
+/** @param found zones of a folder */
+function settingsOf(config: XotGateConfig, found: readonly Name[]): CatalogSettings {
+  const { zones, catalogs, limits } = config;
+  return {
+    ...{ catalogs, limits, admitted: config['catalog-names'] },
+    zones: 'directory' in zones ? found : zones,
+  };
+}
+
+function keysOf(zones: XotGateConfig['zones']): ReadonlySet<string> {
+  return new Set('directory' in zones ? [] : zones.map((zone) => zone.key));
 }
 
 function firstOf(upstreams: readonly Upstream[]): Upstream {
@@ -125,10 +260,6 @@ function firstOf(upstreams: readonly Upstream[]): Upstream {
   return first;
 }
 
-function closeAll(parts: readonly { close(): void }[]): void {
+function closeAll(parts: readonly Closable[]): void {
   for (const part of parts) part.close();
-}
-
-function keysOf(zones: readonly Name[]): ReadonlySet<string> {
-  return new Set(zones.map((zone) => zone.key));
 }

@@ -3,11 +3,10 @@
  *
  * The answer is walked strictly and changed as those of a transfer are (reply.ts).
  */
-import { DnsFormatError, frame, rcodeName, Rcode, RrType, type MessageWalker } from '../../../core/index.ts';
-import type { TransferLimits } from '../limits.ts';
-import type { PrimaryQueries } from '../upstream/primary-queries.ts';
+import { DnsFormatError, MessageWalker, rcodeName, Rcode, RrType } from '../../../core/index.ts';
 import { relayedReply, type OptPlace, type ReplyStyle } from '../request/reply.ts';
 import type { ZoneRequest } from '../request/request.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import {
   clientGone,
   emptyReport,
@@ -22,8 +21,7 @@ export interface QueryOptions {
   /** SOA. */
   readonly request: ZoneRequest;
   readonly style: ReplyStyle;
-  readonly queries: PrimaryQueries;
-  readonly limits: TransferLimits;
+  readonly upstream: Upstream;
   readonly signal: AbortSignal;
   /** Called once, however it ends. */
   readonly onEnd: (report: RelayReport) => void;
@@ -31,15 +29,17 @@ export interface QueryOptions {
 
 /** Asks the primary and gives what the client gets; undefined when the client has gone. */
 export async function answerQuery(options: QueryOptions): Promise<Buffer | undefined> {
-  const { request, style, queries, limits, signal, onEnd } = options;
+  const { request, style, upstream, signal, onEnd } = options;
   const report = emptyReport();
   try {
     // The ID is given where it is sent.
-    const answer = await queries.ask(frame(upstreamQuery(request, 0)), request.zone, limits, signal);
-    if (answer !== undefined) return take(answer, style, report);
-    report.reason = clientGone;
-    return undefined;
+    const answer = await upstream.ask(upstreamQuery(request, 0), signal);
+    return take(new MessageWalker(answer), style, report);
   } catch (error) {
+    if (signal.aborted) {
+      report.reason = clientGone;
+      return undefined;
+    }
     return failureReply(error, style, report);
   } finally {
     onEnd(report);

@@ -16,7 +16,7 @@ import {
   type MessageWalker,
   type TransferForm,
 } from '../../../core/index.ts';
-import { PrimaryError } from '../upstream/primary.ts';
+import { UpstreamError } from '../upstream/upstream.ts';
 import { refusalReply, type OptPlace, type ReplyStyle } from '../request/reply.ts';
 import type { ZoneRequest } from '../request/request.ts';
 
@@ -96,10 +96,13 @@ export function failureReply(error: unknown, style: ReplyStyle, report: RelayRep
 }
 
 /** The failures that are the primary's; undefined for anything else. */
-function asFailure(error: unknown): PrimaryError | undefined {
-  if (error instanceof PrimaryError) return error;
+function asFailure(error: unknown): UpstreamError | undefined {
+  if (error instanceof UpstreamError) return error;
   if (error instanceof DnsFormatError || error instanceof TransferFormatError) {
-    return new PrimaryError(EdeCode.INVALID_DATA, `the answer of the primary is malformed: ${error.message}`);
+    return new UpstreamError(
+      EdeCode.INVALID_DATA,
+      `the answer of the primary is malformed: ${error.message}`,
+    );
   }
   return undefined;
 }
@@ -107,6 +110,8 @@ function asFailure(error: unknown): PrimaryError | undefined {
 /** The client's operator learns the kind of failure, not the address of the primary behind the gate. */
 function wordsForClient(infoCode: number): string {
   if (infoCode === EdeCode.NO_REACHABLE_AUTHORITY) return 'the primary cannot be reached';
-  if (infoCode === EdeCode.INVALID_DATA) return 'the primary sent a malformed answer';
+  if (infoCode === EdeCode.INVALID_DATA)
+    return 'the primary sent an answer that is malformed or not signed as agreed';
+  if (infoCode === EdeCode.OTHER) return 'the primary does not answer us; its operator and ours have to look';
   return 'the connection to the primary broke';
 }

@@ -86,6 +86,23 @@ export function relayedReply(
   return reply ? [reply] : encodeAgain(octets, opt, style);
 }
 
+/**
+ * The OPT record that the client gets with a message of the primary, without padding; empty if it has none in its request.
+ *
+ * @param edns of the message
+ */
+export function replyOpt({ request, idleTimeMs }: ReplyStyle, edns: Edns | undefined): Buffer {
+  const asked = request.edns;
+  if (!asked) return Buffer.alloc(0);
+  const options = [...carriedOver(edns), ...ownOptions(asked, idleTimeMs)];
+  return encodeOpt(plainEdns(asked, options, edns?.extendedRcode));
+}
+
+/** RFC 7828 section 3.3.2: we may say our timeout to whoever speaks EDNS; say it to those who use the option. */
+function ownOptions(asked: Edns, idleTimeMs: number): readonly EdnsOption[] {
+  return findOption(asked, EdnsOptionCode.TCP_KEEPALIVE) ? [keepalive(idleTimeMs)] : [];
+}
+
 function plainEdns(asked: Edns, options: readonly EdnsOption[], extendedRcode = 0): Edns {
   // RFC 6891 section 6.1.4: DO is copied from the request.
   return { udpPayloadSize, version: 0, dnssecOk: asked.dnssecOk, extendedRcode, options };
@@ -101,7 +118,7 @@ function withoutLastRecord(octets: Buffer, start: number): Buffer {
  * Adds our OPT record at the end. Options are left out when there is no room for them; undefined when there is none
  * even for a bare one.
  */
-function withOpt(
+export function withOpt(
   body: Buffer,
   style: ReplyStyle,
   extendedRcode: number,
@@ -109,9 +126,7 @@ function withOpt(
 ): Buffer | undefined {
   const asked = style.request.edns;
   if (!asked) return body;
-  const options = [...carried];
-  // RFC 7828 section 3.3.2: we may say our timeout to whoever speaks EDNS; say it to those who use the option.
-  if (findOption(asked, EdnsOptionCode.TCP_KEEPALIVE)) options.push(keepalive(style.idleTimeMs));
+  const options = [...carried, ...ownOptions(asked, style.idleTimeMs)];
   // RFC 7830 section 4: padded answers for padded questions; RFC 8467 section 4.1: to multiples of 468 octets.
   const length = body.length + encodeOpt(plainEdns(asked, options)).length;
   const padded = findOption(asked, EdnsOptionCode.PADDING)

@@ -1,9 +1,10 @@
 /**
- * SOA queries to the primary, those of all clients on one plain TCP connection that takes many at once and gives its
- * answers in any order (RFC 7766 sections 6.2.1.1 and 7). Transfers have connections of their own (primary.ts).
+ * Messages to the primary that are answered by one each (SOA, NOTIFY, UPDATE), those of all clients on one plain TCP connection
+ * that takes many at once and gives its answers in any order (RFC 7766 sections 6.2.1.1 and 7). Transfers have connections of
+ * their own (primary.ts).
  *
- * What keeps one client's answer from another: each query under way has a random ID of our own, and keeps it until it is
- * answered, even when nobody waits for it any more; the answer must have it and repeat the question. A primary that sends
+ * What keeps one client's answer from another: each message under way has a random ID of our own, and keeps it until it is
+ * answered, even when nobody waits for it any more; the answer must have it and repeat opcode and question. A primary that sends
  * anything else is not listened to any further on that connection.
  */
 import { randomInt } from 'node:crypto';
@@ -12,30 +13,36 @@ import {
   DnsFormatError,
   EdeCode,
   formatEndpoint,
+  frame,
   FrameReader,
-  MessageWalker,
-  Rcode,
-  RrClass,
-  RrType,
+  Opcode,
   type Endpoint,
-  type Name,
 } from '../../../core/index.ts';
 import type { TransferLimits } from '../limits.ts';
-import { openSocket, PrimaryError, restTimeMs } from './primary.ts';
+import { isAnswerTo, opcodeOf } from './answers.ts';
+import { openSocket, restTimeMs } from './primary.ts';
+import { UpstreamError } from './upstream.ts';
 
 /** Queries under way on one connection, those nobody waits for included; beyond that another is opened. */
 const questionsAtOnce = 1_000;
 
 type Times = Pick<TransferLimits, 'primary-connect-time' | 'primary-answer-time'>;
 
-/** An answer whose ID and question have been checked, nothing else of it; or why there is none. */
-type Outcome = MessageWalker | PrimaryError;
+/** Puts the last touch to a message with its ID, and takes it off the answer. */
+export interface Seal {
+  /** The message as it leaves. */
+  close(message: Buffer): Buffer;
+  /** The answer without what vouches for it. Throws UpstreamError if nothing does. */
+  open(answer: Buffer): Buffer;
+}
 
-/** One query under way. */
+/** An answer whose ID and question have been checked, nothing else of it; or why there is none. */
+type Outcome = Buffer | UpstreamError;
+
+/** One message under way. */
 interface Question {
-  readonly zone: Name;
-  /** With its length before it. */
-  readonly framed: Buffer;
+  readonly message: Buffer;
+  readonly seal: Seal | undefined;
   readonly answerTimeMs: number;
   /** Called once; undefined when nobody waits any more. */
   settle: ((outcome: Outcome) => void) | undefined;
@@ -47,29 +54,27 @@ interface Question {
 /** Asks one primary. */
 export class PrimaryQueries {
   readonly #primary: Endpoint;
+  readonly #makeSeal: (() => Seal) | undefined;
   #connection: QueryConnection | undefined;
   #isClosed = false;
 
-  constructor(primary: Endpoint) {
+  /** @param makeSeal a seal for each message that is sent; without it messages go as they are */
+  constructor(primary: Endpoint, makeSeal?: () => Seal) {
     this.#primary = primary;
+    this.#makeSeal = makeSeal;
   }
 
-  /**
-   * The answer to an SOA query; undefined if the signal is aborted first. Rejects with PrimaryError.
-   *
-   * @param framed the query with its length before it; its ID is written over
-   */
-  async ask(
-    framed: Buffer,
-    zone: Name,
-    times: Times,
-    signal: AbortSignal,
-  ): Promise<MessageWalker | undefined> {
+  /** The answer to a message, with its ID. Rejects with UpstreamError, or with the reason of the signal. */
+  async ask(message: Buffer, times: Times, signal: AbortSignal): Promise<Buffer> {
     for (let isSecond = false; ; isSecond = true) {
-      const outcome = await this.#askOnce(framed, zone, times, signal);
-      if (!(outcome instanceof PrimaryError)) return outcome;
-      // RFC 7766 section 6.2.4: the primary may have closed what it took for idle; once more, on a new connection.
-      if (!outcome.stale || isSecond) throw outcome;
+      const outcome = await this.#askOnce(message, times, signal);
+      if (Buffer.isBuffer(outcome)) {
+        outcome.writeUInt16BE(message.readUInt16BE(0), 0);
+        return outcome;
+      }
+      // RFC 7766 section 6.2.4: the primary may have closed what it took for idle; once more, on a new connection. A dynamic
+      // update may not be said twice.
+      if (!outcome.stale || isSecond || opcodeOf(message) === Opcode.UPDATE) throw outcome;
     }
   }
 
@@ -79,22 +84,17 @@ export class PrimaryQueries {
     this.#connection?.retire();
   }
 
-  #askOnce(
-    framed: Buffer,
-    zone: Name,
-    times: Times,
-    signal: AbortSignal,
-  ): Promise<MessageWalker | PrimaryError | undefined> {
-    if (signal.aborted) return Promise.resolve(undefined);
+  #askOnce(message: Buffer, times: Times, signal: AbortSignal): Promise<Outcome> {
+    if (signal.aborted) return Promise.reject(asError(signal.reason));
     const connection = this.#open(times);
-    const answer = new Promise<Outcome | undefined>((resolve) => {
+    const answer = new Promise<Outcome>((resolve, reject) => {
       const onAbort = (): void => {
         connection.abandon(question);
-        resolve(undefined);
+        reject(asError(signal.reason));
       };
       const question: Question = {
-        zone,
-        framed,
+        message,
+        seal: this.#makeSeal?.(),
         answerTimeMs: times['primary-answer-time'],
         settle: (outcome) => {
           signal.removeEventListener('abort', onAbort);
@@ -103,7 +103,7 @@ export class PrimaryQueries {
         timer: undefined,
         heardBefore: 0,
       };
-      signal.addEventListener('abort', onAbort);
+      signal.addEventListener('abort', onAbort, { once: true });
       connection.ask(question);
     });
     if (this.#isClosed) connection.retire();
@@ -117,7 +117,7 @@ export class PrimaryQueries {
   }
 }
 
-/** One TCP connection to the primary, for many SOA queries. */
+/** One TCP connection to the primary, for many messages. */
 class QueryConnection {
   readonly #where: string;
   readonly #reader = new FrameReader();
@@ -131,7 +131,7 @@ class QueryConnection {
   #heard = 0;
   #restTimer: NodeJS.Timeout | undefined;
   #isRetired = false;
-  #failure: PrimaryError | undefined;
+  #failure: UpstreamError | undefined;
 
   constructor(primary: Endpoint, connectTimeMs: number) {
     this.#where = formatEndpoint(primary);
@@ -140,7 +140,7 @@ class QueryConnection {
         this.#begin(socket);
       },
       (error: unknown) => {
-        this.#end(error as PrimaryError);
+        this.#end(error as UpstreamError);
       },
     );
   }
@@ -199,17 +199,19 @@ class QueryConnection {
     const questions = this.#unsent.filter(({ settle }) => settle !== undefined);
     this.#unsent = [];
     if (this.#failure !== undefined || questions.length === 0) return;
-    for (const question of questions) {
+    const framed = questions.map((question) => {
       let id = randomInt(0x1_0000);
       while (this.#asked.has(id)) id = randomInt(0x1_0000);
       this.#asked.set(id, question);
-      question.framed.writeUInt16BE(id, 2);
       question.heardBefore = this.#heard;
       question.timer = setTimeout(() => {
         this.#giveUp(question);
       }, question.answerTimeMs);
-    }
-    this.#socket?.write(Buffer.concat(questions.map(({ framed }) => framed)));
+      const message = Buffer.from(question.message);
+      message.writeUInt16BE(id, 0);
+      return frame(question.seal?.close(message) ?? message);
+    });
+    this.#socket?.write(Buffer.concat(framed));
   };
 
   #read(chunk: Buffer): void {
@@ -224,18 +226,18 @@ class QueryConnection {
 
   #take(message: Buffer): void {
     if (this.#failure !== undefined) return;
-    const walker = new MessageWalker(message);
-    const question = this.#asked.get(walker.id);
-    if (question === undefined || !isAnswerTo(walker, question)) {
+    const id = message.readUInt16BE(0);
+    const question = this.#asked.get(id);
+    if (question === undefined || !isAnswerTo(message, question.message)) {
       this.#fail(EdeCode.INVALID_DATA, `the primary ${this.#where} sent an answer to another question`);
       return;
     }
-    this.#asked.delete(walker.id);
+    this.#asked.delete(id);
     this.#heard++;
     const { settle } = question;
     if (settle === undefined) return;
     this.#forget(question);
-    settle(walker);
+    settle(unsealed(message, question.seal));
   }
 
   #giveUp(question: Question): void {
@@ -244,7 +246,9 @@ class QueryConnection {
     // Where nothing at all comes, the next would wait in vain.
     if (heardBefore === this.#heard) this.#isRetired = true;
     this.#forget(question);
-    settle?.(new PrimaryError(EdeCode.NETWORK_ERROR, `the primary ${this.#where} sent nothing for ${ms} ms`));
+    settle?.(
+      new UpstreamError(EdeCode.NETWORK_ERROR, `the primary ${this.#where} sent nothing for ${ms} ms`),
+    );
   }
 
   #forget(question: Question): void {
@@ -268,10 +272,10 @@ class QueryConnection {
   }
 
   #fail(infoCode: number, message: string, byPrimary = false): void {
-    this.#end(new PrimaryError(infoCode, message, byPrimary && this.#heard > 0));
+    this.#end(new UpstreamError(infoCode, message, byPrimary && this.#heard > 0));
   }
 
-  #end(failure: PrimaryError): void {
+  #end(failure: UpstreamError): void {
     if (this.#failure !== undefined) return;
     this.#failure = failure;
     clearTimeout(this.#restTimer);
@@ -288,14 +292,16 @@ class QueryConnection {
   }
 }
 
-/** RFC 7766 section 7: an answer is matched by its ID and its question; an error without records may lack the question. */
-function isAnswerTo(walker: MessageWalker, { zone }: Question): boolean {
-  // QR and opcode: a response to QUERY.
-  if ((walker.flags & 0xf800) !== 0x8000) return false;
-  if (walker.questionCount === 0) {
-    return (walker.flags & 0xf) !== Rcode.NOERROR && walker.answerCount + walker.authorityCount === 0;
+/** Throws what the seal throws that is not the primary's fault. */
+function unsealed(answer: Buffer, seal: Seal | undefined): Outcome {
+  try {
+    return seal?.open(answer) ?? answer;
+  } catch (error) {
+    if (error instanceof UpstreamError) return error;
+    throw error;
   }
-  if (walker.questionCount > 1) return false;
-  const { name, type, class: rrClass } = walker.readQuestion();
-  return type === RrType.SOA && rrClass === RrClass.IN && name.equals(zone);
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error('it was given up', { cause: reason });
 }

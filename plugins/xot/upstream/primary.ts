@@ -7,35 +7,23 @@
  */
 import net from 'node:net';
 import type { Socket } from 'node:net';
-import {
-  DnsFormatError,
-  EdeCode,
-  formatEndpoint,
-  frame,
-  FrameReader,
-  type Endpoint,
-} from '../../../core/index.ts';
+import { DnsFormatError, EdeCode, formatEndpoint, frame, type Endpoint } from '../../../core/index.ts';
+import { FrameBlocks, type Frames } from './frame-blocks.ts';
+import { UpstreamError } from './upstream.ts';
 
-/** What went wrong at the primary, with the Extended DNS Error that tells the secondary (RFC 8914). */
-export class PrimaryError extends Error {
-  override readonly name = 'PrimaryError';
-  readonly code = 'XOT_PRIMARY';
-  readonly blame = 'upstream';
-  readonly infoCode: number;
-  /** Whether the connection had been used before, and the primary closed it before it answered. */
-  readonly stale: boolean;
+/** Who takes what comes on a socket: without it there are the events of a stream. */
+type Onread = net.OnReadOpts;
 
-  constructor(infoCode: number, message: string, stale = false) {
-    super(message);
-    this.infoCode = infoCode;
-    this.stale = stale;
-  }
-}
-
-/** Opens a TCP connection. Rejects with PrimaryError, also when the signal is aborted. */
-export function openSocket(primary: Endpoint, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
+/** Opens a TCP connection. Rejects with UpstreamError, also when the signal is aborted. */
+export function openSocket(
+  primary: Endpoint,
+  timeoutMs: number,
+  signal?: AbortSignal,
+  onread?: Onread,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = net.connect({ host: primary.address, port: primary.port, noDelay: true });
+    const to = { host: primary.address, port: primary.port, noDelay: true };
+    const socket = net.connect(onread === undefined ? to : { ...to, onread });
     const settle = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
@@ -45,7 +33,7 @@ export function openSocket(primary: Endpoint, timeoutMs: number, signal?: AbortS
       socket.destroy();
       const where = formatEndpoint(primary);
       reject(
-        new PrimaryError(EdeCode.NO_REACHABLE_AUTHORITY, `the primary ${where} cannot be reached: ${why}`),
+        new UpstreamError(EdeCode.NO_REACHABLE_AUTHORITY, `the primary ${where} cannot be reached: ${why}`),
       );
     };
     const onError = (error: Error): void => {
@@ -71,67 +59,83 @@ export function openSocket(primary: Endpoint, timeoutMs: number, signal?: AbortS
 export class PrimaryConnection {
   /** Called when the connection is closed, by whomever. */
   onClosed: (() => void) | undefined;
-  readonly #socket: Socket;
   readonly #where: string;
-  readonly #reader = new FrameReader();
-  #ready: Buffer[] = [];
-  #failure: PrimaryError | undefined;
+  readonly #blocks = new FrameBlocks();
+  #socket: Socket | undefined;
+  #ready: Frames | undefined;
+  #failure: UpstreamError | undefined;
   #wake: (() => void) | undefined;
   #used = false;
   #heard = false;
 
-  private constructor(socket: Socket, where: string) {
-    this.#socket = socket;
+  private constructor(where: string) {
     this.#where = where;
-    socket.on('data', (chunk: Buffer) => {
-      this.#take(chunk);
-    });
-    socket.on('error', (error) => {
-      this.#fail(
-        EdeCode.NETWORK_ERROR,
-        `the connection to the primary ${where} broke: ${error.message}`,
-        true,
-      );
-    });
-    socket.on('close', () => {
-      this.#fail(EdeCode.NETWORK_ERROR, `the primary ${where} closed the connection`, true);
-      this.onClosed?.();
-    });
   }
 
-  /** Opens a connection. Rejects with PrimaryError, also when the signal is aborted. */
+  /** Opens a connection. Rejects with UpstreamError, also when the signal is aborted. */
   static async open(primary: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<PrimaryConnection> {
-    return new PrimaryConnection(await openSocket(primary, timeoutMs, signal), formatEndpoint(primary));
+    const connection = new PrimaryConnection(formatEndpoint(primary));
+    const socket = await openSocket(primary, timeoutMs, signal, {
+      buffer: () => connection.#blocks.room(),
+      callback: (octets) => connection.#take(octets),
+    });
+    connection.#begin(socket);
+    return connection;
   }
 
   /** Whether it can take another request. */
   get usable(): boolean {
-    return this.#failure === undefined && this.#ready.length === 0 && this.#reader.pendingOctets === 0;
+    return this.#failure === undefined && this.#ready === undefined && this.#blocks.pendingOctets === 0;
   }
 
   send(query: Buffer): void {
     this.#heard = false;
-    this.#socket.write(frame(query));
+    this.#socket?.write(frame(query));
   }
 
   /**
-   * The next messages, at least one. Rejects with PrimaryError when the connection ends, nothing comes for
+   * The next messages, at least one. Rejects with UpstreamError when the connection ends, nothing comes for
    * `timeoutMs`, or what comes is not DNS; with the signal's reason when it is aborted.
    */
-  async read(timeoutMs: number, signal: AbortSignal): Promise<Buffer[]> {
-    if (this.#ready.length === 0 && !this.#failure) await this.#wait(timeoutMs, signal);
+  async read(timeoutMs: number, signal: AbortSignal): Promise<Frames> {
+    if (this.#ready === undefined && !this.#failure) {
+      this.#socket?.resume();
+      await this.#wait(timeoutMs, signal);
+    }
     signal.throwIfAborted();
     // Whole messages that came before the end still count.
-    if (this.#ready.length === 0 && this.#failure) throw this.#failure;
-    const messages = this.#ready;
-    this.#ready = [];
-    this.#socket.resume();
+    const frames = this.#ready;
+    if (frames === undefined) throw this.#failure ?? new Error('woken without a reason');
+    this.#ready = undefined;
     this.#used = true;
-    return messages;
+    // Not before it is done with these: what has come is bounded by what it takes at once.
+    return frames;
+  }
+
+  /** Listens while nothing is asked, so that it is known when the primary closes it or says what nobody asked for. */
+  rest(): void {
+    this.#socket?.resume();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#socket?.destroy();
+  }
+
+  #begin(socket: Socket): void {
+    this.#socket = socket;
+    socket.on('error', (error) => {
+      this.#fail(
+        EdeCode.NETWORK_ERROR,
+        `the connection to the primary ${this.#where} broke: ${error.message}`,
+        true,
+      );
+    });
+    socket.on('close', () => {
+      this.#fail(EdeCode.NETWORK_ERROR, `the primary ${this.#where} closed the connection`, true);
+      this.onClosed?.();
+    });
+    // What came before.
+    if (this.#failure !== undefined) socket.destroy();
   }
 
   #wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
@@ -154,23 +158,25 @@ export class PrimaryConnection {
     });
   }
 
-  #take(chunk: Buffer): void {
+  /** So many octets have come; says whether it listens on. */
+  #take(octets: number): boolean {
     this.#heard = true;
+    if (this.#failure !== undefined) return false;
     try {
-      this.#ready.push(...this.#reader.push(chunk));
+      this.#ready = this.#blocks.filled(octets);
     } catch (error) {
       if (!(error instanceof DnsFormatError)) throw error;
       this.#fail(EdeCode.INVALID_DATA, `the primary ${this.#where} sent what is not DNS: ${error.message}`);
-      return;
+      return false;
     }
-    if (this.#ready.length === 0) return;
-    this.#socket.pause();
+    if (this.#ready === undefined) return true;
     this.#wake?.();
+    return false;
   }
 
   #fail(infoCode: number, message: string, byPrimary = false): void {
-    this.#failure ??= new PrimaryError(infoCode, message, byPrimary && this.#used && !this.#heard);
-    this.#socket.destroy();
+    this.#failure ??= new UpstreamError(infoCode, message, byPrimary && this.#used && !this.#heard);
+    this.#socket?.destroy();
     this.#wake?.();
   }
 }
@@ -190,7 +196,7 @@ export class PrimaryPool {
     this.#primary = primary;
   }
 
-  /** A connection that nobody else uses. `fresh` asks for one that was never used. Rejects with PrimaryError. */
+  /** A connection that nobody else uses. `fresh` asks for one that was never used. Rejects with UpstreamError. */
   take(connectTimeMs: number, fresh: boolean, signal: AbortSignal): Promise<PrimaryConnection> {
     const connection = fresh ? undefined : this.#resting.at(-1)?.connection;
     if (!connection) return PrimaryConnection.open(this.#primary, connectTimeMs, signal);
@@ -212,6 +218,7 @@ export class PrimaryPool {
       connection.destroy();
     }, restTimeMs);
     this.#resting.push({ connection, timer });
+    connection.rest();
     connection.onClosed = () => {
       this.#forget(connection);
     };

@@ -10,6 +10,7 @@ export const packageOf = {
   named: 'bind9',
   dig: 'bind9-dnsutils',
   delv: 'bind9-dnsutils',
+  nsupdate: 'bind9-dnsutils',
   'dnssec-keygen': 'bind9-utils',
   'dnssec-signzone': 'bind9-utils',
   nsd: 'nsd',
@@ -20,6 +21,7 @@ export const packageOf = {
   unbound: 'unbound',
   kresd: 'knot-resolver',
   pdns_recursor: 'pdns-recursor',
+  pdns_server: 'pdns-server',
   stubby: 'stubby',
   dnsperf: 'dnsperf',
   'ldns-keygen': 'ldnsutils',
@@ -44,6 +46,11 @@ export const packageOf = {
 const packageOfHeader = {
   'stdio.h': 'libc6-dev',
   'openssl/ssl.h': 'libssl-dev',
+} as const;
+
+/** Debian's package for each other file that a program of the tests needs. */
+const packageOfFile = {
+  '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql': 'pdns-backend-sqlite3',
 } as const;
 
 export type Header = keyof typeof packageOfHeader;
@@ -82,6 +89,9 @@ export function missingPackages(
     ...headers
       .filter((header) => findHeaderFile(header) === undefined)
       .map((header) => packageOfHeader[header]),
+    ...Object.entries(packageOfFile)
+      .filter(([file]) => !allows(file, constants.R_OK))
+      .map(([, name]) => name),
   ];
   return [...new Set(missing)].sort();
 }

@@ -173,9 +173,14 @@ export class RunningProgram {
 
   /** Ends it and its children at once. */
   kill(): void {
+    this.signalAll('SIGKILL');
+  }
+
+  /** To it and its children. */
+  signalAll(signal: NodeJS.Signals): void {
     if (this.#ended || this.#child.pid === undefined) return;
     try {
-      process.kill(-this.#child.pid, 'SIGKILL');
+      process.kill(-this.#child.pid, signal);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }

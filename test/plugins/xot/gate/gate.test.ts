@@ -9,26 +9,16 @@ import { parseMessage, type Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { Metrics } from '../../../../core/observe/metrics.ts';
 import type { GateReply, RequestHandler } from '../../../../core/plugin/contract.ts';
-import { gateLimits, type XotGateConfig } from '../../../../plugins/xot/gate/config.ts';
+import type { XotGateConfig } from '../../../../plugins/xot/gate/config.ts';
 import { xotGate } from '../../../../plugins/xot/gate/gate.ts';
 import { accessFrom } from '../../../support/access.ts';
 import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
 import { clientName, GateBed } from '../../../support/gate-bed.ts';
-import { limitsOf } from '../../../support/limits.ts';
 import { memoryLog, type MemoryLog } from '../../../support/memory-log.ts';
 import { asksOnly, partialHost } from '../../../support/plugin-host.ts';
 import { credentialsOf, issueTestIdentity, tlsaOf } from '../../../support/test-identity.ts';
-import {
-  address,
-  answer,
-  collect,
-  edeOf,
-  edns,
-  request,
-  soa,
-  zone,
-  type RequestFields,
-} from '../messages.ts';
+import { address, answer, collect, edeOf, edns, request, soa, type RequestFields } from '../messages.ts';
+import { relayedConfig } from './gate-config.ts';
 
 const access = accessFrom(`version: 1
 clients:
@@ -80,20 +70,7 @@ describe('xot/gate', () => {
   });
 
   function configOf(limits: Partial<XotGateConfig['limits']> = {}): XotGateConfig {
-    const defaults = limitsOf(gateLimits);
-    return {
-      listen: [],
-      primary: [primary],
-      serve: 'relayed',
-      'spill-directory': '/var/tmp',
-      zones: [zone, Name.parse('example.org')],
-      claims: ['extension', 'certificate-name'],
-      'on-failure': 'alert',
-      dialect: 'draft-13',
-      'raw-public-keys': true,
-      'record-padding': 0,
-      limits: { ...defaults, ...limits },
-    };
+    return relayedConfig(primary, limits);
   }
 
   /** A gate whose requests the test brings by hand. */
@@ -352,7 +329,7 @@ clients: {}
       send(frame(answer(message, [soa(8), soa(8)])));
     });
     await answers(request());
-    plugin.reload({ ...configOf(), primary: [second] });
+    plugin.reload(relayedConfig(second));
     expect((await answers(request()))[0]?.answers).to.have.length(2);
     plugin.reload({ ...configOf(), zones: [] });
     expect((await answers(request()))[0]?.header.rcode).to.equal(Rcode.NOTAUTH);

@@ -14,16 +14,16 @@ import type { Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { Metrics } from '../../../../core/observe/metrics.ts';
 import type { GateReply, PluginAccess, RequestHandler } from '../../../../core/plugin/contract.ts';
-import { gateLimits } from '../../../../plugins/xot/gate/config.ts';
+import type { gateLimits } from '../../../../plugins/xot/gate/config.ts';
 import { xotGate } from '../../../../plugins/xot/gate/gate.ts';
 import { RefusalLines, refusalLineLimits } from '../../../../core/observe/refusal-lines.ts';
 import { accessFrom } from '../../../support/access.ts';
 import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
-import { limitsOf } from '../../../support/limits.ts';
 import { memoryLog, type MemoryLog } from '../../../support/memory-log.ts';
 import { asksOnly, partialHost } from '../../../support/plugin-host.ts';
 import { provedClient } from '../../../support/proved-client.ts';
 import { address, answer, collect, edeOf, edns, request, soa, zone } from '../messages.ts';
+import { relayedConfig } from './gate-config.ts';
 
 const client = provedClient('ns2.example');
 const axfr = request({ edns: edns() });
@@ -102,19 +102,7 @@ describe('xot/gate, told by the access list', () => {
           return gate;
         },
       }),
-      {
-        listen: [],
-        primary: [primary],
-        serve: 'relayed',
-        'spill-directory': '/var/tmp',
-        zones: [zone],
-        claims: ['extension'],
-        'on-failure': 'alert',
-        dialect: 'draft-13',
-        'raw-public-keys': true,
-        'record-padding': 0,
-        limits: { ...limitsOf(gateLimits), ...limits },
-      },
+      relayedConfig(primary, limits, { zones: [zone], claims: ['extension'] }),
     );
   }
 

@@ -7,7 +7,7 @@ import { frame } from '../../../../core/dns/framing.ts';
 import { encodeMessage, makeResponse, type Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { parseSoa } from '../../../../core/dns/rdata.ts';
-import { PrimaryQueries } from '../../../../plugins/xot/upstream/primary-queries.ts';
+import { PlainUpstream } from '../../../../plugins/xot/upstream/plain-upstream.ts';
 import { unusedPort, type HeardQuery } from '../../../support/dns-server.ts';
 import { frameAll } from '../../../support/frame-all.ts';
 import { answer, bulk, edeOf, edns, request, soa } from '../messages.ts';
@@ -250,7 +250,7 @@ describe('answerQuery', () => {
   });
 
   it('says that the primary is not there [RFC8914-4.23]', async () => {
-    bed.queries = new PrimaryQueries({ address: '127.0.0.1', port: await unusedPort() });
+    bed.upstream = new PlainUpstream({ address: '127.0.0.1', port: await unusedPort() }, bed.times);
     const answers = await Promise.all([bed.ask(), bed.ask()]);
     for (const message of answers)
       expect(edeOf(message)).to.deep.equal({
@@ -323,7 +323,7 @@ describe('answerQuery', () => {
 
   it('lets a connection go that is open only after everybody has left', async () => {
     const asked = bed.ask();
-    bed.queries.close();
+    bed.upstream.close();
     bed.abort.abort();
     expect(await asked).to.equal(undefined);
     while (bed.primary.connections === 0 || bed.primary.openConnections > 0) await nextTurn();
@@ -332,7 +332,7 @@ describe('answerQuery', () => {
 
   it('keeps no connection for what is asked after the end', async () => {
     bed.onQuery(ofItsOwn);
-    bed.queries.close();
+    bed.upstream.close();
     expect((await bed.ask())?.header.rcode).to.equal(Rcode.NOERROR);
     while (bed.primary.openConnections > 0) await nextTurn();
   });
@@ -340,7 +340,7 @@ describe('answerQuery', () => {
   it('closes the connection when nobody waits and no more is to be asked', async () => {
     bed.onQuery(() => undefined);
     const asked = await askMany(2);
-    bed.queries.close();
+    bed.upstream.close();
     await nextTurn();
     expect(bed.primary.openConnections).to.equal(1);
     for (const query of bed.primary.heard) ofItsOwn(query);

@@ -3,13 +3,13 @@ import { frameAll } from '../../../support/frame-all.ts';
 import { RrType } from '../../../../core/dns/constants.ts';
 import { parseMessage, type Message } from '../../../../core/dns/message.ts';
 import { transferLimits, type TransferLimits } from '../../../../plugins/xot/limits.ts';
-import { PrimaryPool } from '../../../../plugins/xot/upstream/primary.ts';
-import { PrimaryQueries } from '../../../../plugins/xot/upstream/primary-queries.ts';
+import { PlainUpstream } from '../../../../plugins/xot/upstream/plain-upstream.ts';
+import type { Upstream } from '../../../../plugins/xot/upstream/upstream.ts';
 import { answerQuery } from '../../../../plugins/xot/relay/query.ts';
 import { relay, type RelayReport } from '../../../../plugins/xot/relay/relay.ts';
 import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
 import { limitsOf } from '../../../support/limits.ts';
-import { address, answer, edns, soa, zoneRequest, type RequestFields } from '../messages.ts';
+import { address, answer, collect, edns, soa, zoneRequest, type RequestFields } from '../messages.ts';
 
 /** A zone of five records in three messages. */
 export const wholeZone: readonly ((query: Message) => Buffer)[] = [
@@ -20,8 +20,9 @@ export const wholeZone: readonly ((query: Message) => Buffer)[] = [
 
 export class RelayBed {
   readonly primary: DnsServer;
-  pool: PrimaryPool;
-  queries: PrimaryQueries;
+  upstream: Upstream;
+  /** Read when something is asked. */
+  readonly times = limitsOf(transferLimits, {});
   readonly reports: RelayReport[] = [];
   /** Aborted when the client is to be gone. */
   readonly abort = new AbortController();
@@ -29,8 +30,7 @@ export class RelayBed {
 
   private constructor(primary: DnsServer, script: { act: (query: HeardQuery) => void }) {
     this.primary = primary;
-    this.pool = new PrimaryPool(primary);
-    this.queries = new PrimaryQueries(primary);
+    this.upstream = new PlainUpstream(primary, this.times);
     this.#script = script;
   }
 
@@ -59,7 +59,7 @@ export class RelayBed {
     fields: RequestFields = { edns: edns() },
     limits: Partial<TransferLimits> = {},
   ): ReturnType<typeof relay> {
-    return relay({ ...this.#optionsOf(fields, limits), pool: this.pool });
+    return relay(this.#optionsOf(fields, limits));
   }
 
   /** Asks an SOA query; gives the answer of the client. */
@@ -69,31 +69,29 @@ export class RelayBed {
     signal: AbortSignal = this.abort.signal,
   ): Promise<Message | undefined> {
     const options = this.#optionsOf({ type: RrType.SOA, ...fields }, limits);
-    const octets = await answerQuery({ ...options, queries: this.queries, signal });
+    const octets = await answerQuery({ ...options, signal });
     return octets && parseMessage(octets);
   }
 
   /** The whole answer that the client gets. */
-  async relayed(fields?: RequestFields, limits?: Partial<TransferLimits>): Promise<Message[]> {
-    const octets: Buffer[] = [];
-    for await (const batch of this.begin(fields, limits)) octets.push(...batch);
-    return octets.map(parseMessage);
+  relayed(fields?: RequestFields, limits?: Partial<TransferLimits>): Promise<Message[]> {
+    return collect(this.begin(fields, limits));
   }
 
   #optionsOf(fields: RequestFields, limits: Partial<TransferLimits>) {
     const asked = zoneRequest({ id: 0x4242, ...fields });
+    Object.assign(this.times, limitsOf(transferLimits, limits));
     return {
       request: asked,
       style: { request: asked.message, idleTimeMs: 30_000 },
-      limits: limitsOf(transferLimits, limits),
+      upstream: this.upstream,
       signal: this.abort.signal,
       onEnd: (report: RelayReport) => this.reports.push(report),
     };
   }
 
   async close(): Promise<void> {
-    this.pool.close();
-    this.queries.close();
+    this.upstream.close();
     await this.primary.close();
   }
 }

@@ -4,7 +4,7 @@ import { frame } from '../../../../core/dns/framing.ts';
 import { frameAll } from '../../../support/frame-all.ts';
 import type { Message } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
-import { PrimaryPool } from '../../../../plugins/xot/upstream/primary.ts';
+import { PlainUpstream } from '../../../../plugins/xot/upstream/plain-upstream.ts';
 import { unusedPort, type HeardQuery } from '../../../support/dns-server.ts';
 import { address, answer, edeOf, edns, request, soa } from '../messages.ts';
 import { RelayBed, wholeZone } from './relay-bed.ts';
@@ -113,7 +113,7 @@ describe('relay, when the primary fails', () => {
   }
 
   it('and is not there, the client gets SERVFAIL with "no reachable authority" [RFC8914-4.23]', async () => {
-    bed.pool = new PrimaryPool({ address: '127.0.0.1', port: await unusedPort() });
+    bed.upstream = new PlainUpstream({ address: '127.0.0.1', port: await unusedPort() }, bed.times);
     const [message, ...more] = await bed.relayed();
     expect(message?.header.rcode).to.equal(Rcode.SERVFAIL);
     expect(edeOf(message)).to.deep.equal({

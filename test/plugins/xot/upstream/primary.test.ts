@@ -4,7 +4,8 @@ import { expect } from 'chai';
 import { EdeCode } from '../../../../core/dns/constants.ts';
 import { frame } from '../../../../core/dns/framing.ts';
 import { frameAll } from '../../../support/frame-all.ts';
-import { PrimaryError, PrimaryPool, type PrimaryConnection } from '../../../../plugins/xot/upstream/primary.ts';
+import { PrimaryPool, type PrimaryConnection } from '../../../../plugins/xot/upstream/primary.ts';
+import { UpstreamError } from '../../../../plugins/xot/upstream/upstream.ts';
 import { DnsServer, unusedPort, type HeardQuery } from '../../../support/dns-server.ts';
 import { answer, request, soa } from '../messages.ts';
 
@@ -127,7 +128,7 @@ describe('PrimaryPool', () => {
     pool = new PrimaryPool({ address: '127.0.0.1', port: await unusedPort() });
     const error = await failureOf(take());
     expect(error).to.include({
-      code: 'XOT_PRIMARY',
+      code: 'XOT_UPSTREAM',
       blame: 'upstream',
       infoCode: EdeCode.NO_REACHABLE_AUTHORITY,
     });
@@ -138,7 +139,7 @@ describe('PrimaryPool', () => {
     const abort = new AbortController();
     const taken = pool.take(1_000, false, abort.signal);
     abort.abort();
-    expect(await failureOf(taken)).to.be.instanceOf(PrimaryError);
+    expect(await failureOf(taken)).to.be.instanceOf(UpstreamError);
     await untilOpen(0);
   });
 
@@ -149,7 +150,7 @@ describe('PrimaryPool', () => {
       };
       const connection = await take();
       connection.send(request());
-      expect(await connection.read(1_000, never)).to.have.length(2);
+      expect((await connection.read(1_000, never)).messages).to.have.length(2);
       connection.destroy();
     });
 
@@ -169,7 +170,7 @@ describe('PrimaryPool', () => {
       };
       const connection = await take();
       connection.send(request());
-      expect(await connection.read(1_000, never)).to.have.length(1);
+      expect((await connection.read(1_000, never)).messages).to.have.length(1);
       expect(await failureOf(connection.read(1_000, never))).to.include({ infoCode: EdeCode.NETWORK_ERROR });
     });
 
@@ -198,11 +199,11 @@ describe('PrimaryPool', () => {
   });
 });
 
-/** The PrimaryError that a promise rejects with; undefined for anything else. */
-async function failureOf(promise: Promise<unknown>): Promise<PrimaryError | undefined> {
+/** The UpstreamError that a promise rejects with; undefined for anything else. */
+async function failureOf(promise: Promise<unknown>): Promise<UpstreamError | undefined> {
   const error: unknown = await promise.then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  return error instanceof PrimaryError ? error : undefined;
+  return error instanceof UpstreamError ? error : undefined;
 }

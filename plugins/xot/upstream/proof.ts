@@ -1,0 +1,128 @@
+/**
+ * By what servers prove that they are those of their names (RFC 9103 section 7.5, RFC 8310): the keys of the configuration, what
+ * is wrong with them, and the policy for one server.
+ */
+import {
+  issueMessage,
+  parsePin,
+  readRootsFile,
+  schema,
+  systemRoots,
+  type Certificate,
+  type Name,
+  type PluginHost,
+  type ServerPolicy,
+} from '../../../core/index.ts';
+
+export interface ProofConfig {
+  /** Undefined: `required`, but `off` where there are pins. */
+  readonly dane?: ServerPolicy['dane'] | undefined;
+  /** `system`, or a path as written. */
+  readonly roots?: string | undefined;
+  readonly pins: readonly Buffer[];
+}
+
+const systemWord = 'system';
+const maxPins = 16;
+const { z } = schema;
+
+/** The keys; a plugin spreads them in its own `z.strictObject`. */
+export function proofKeys(servers: string) {
+  return {
+    dane: schema
+      .choice(['required', 'if-published', 'off'])
+      .optional()
+      .meta({
+        description: `Whether ${servers} prove their names by TLSA records of \`_PORT._tcp.NAME\`. \`required\`: by these alone. \`if-published\`: by a certificate of one of the \`roots\` where the DNS proves that there is no such record. \`off\`: by \`roots\` or \`pins\` alone. The default is \`required\`, but \`off\` where there are \`pins\`.`,
+      }),
+    roots: schema
+      .textBlock({ what: `a path, or ${systemWord}`, example: systemWord }, (text) => {
+        if (text === '' || text.includes('\0')) throw new RangeError('is not a path');
+        return text;
+      })
+      .optional()
+      .meta({
+        description: `Certification authorities that may vouch for ${servers}: a PEM file, or those that the system trusts. Read at the start and on SIGHUP.`,
+      }),
+    pins: z
+      .array(schema.textBlock({ what: 'a SHA-256 digest in base64', example: '…=' }, parsePin))
+      .max(maxPins)
+      .default([])
+      .meta({
+        what: 'a list of digests',
+        example: '[…=]',
+        description: `SHA-256 of the public keys of ${servers}, in base64 (RFC 7858 section 4.2); one of them must be the server’s. With a name as well both must hold.`,
+      }),
+  };
+}
+
+export interface ProofFault {
+  readonly path: (string | number)[];
+  readonly message: string;
+}
+
+/**
+ * What is wrong with keys that are right each by itself.
+ *
+ * @param servers each server that is to prove itself, and its place in the configuration; `name` undefined: by its key
+ */
+export function proofFaults(
+  { dane, roots, pins }: ProofConfig,
+  servers: readonly {
+    readonly path: (string | number)[];
+    readonly text: string;
+    readonly name: Name | undefined;
+  }[],
+): ProofFault[] {
+  const found: ProofFault[] = [];
+  const add = (path: (string | number)[], wrong: string, right: string): void => {
+    found.push({ path, message: issueMessage({ wrong, right }) });
+  };
+  for (const { path, text, name } of servers) {
+    if (name !== undefined || pins.length > 0) continue;
+    add(
+      path,
+      'has no name after #, and there are no pins: anybody could answer there',
+      `write ${text}#NAME with the name of the server`,
+    );
+  }
+  if (dane === 'off' && roots === undefined && pins.length === 0) {
+    const right = 'write dane: required, or give roots: system';
+    add(['dane'], 'is off, and neither roots nor pins could prove a server', right);
+  }
+  if (dane === 'if-published' && roots === undefined) {
+    const right = 'give roots: system, or write dane: required';
+    add(['dane'], 'is if-published, and there are no roots for servers without a TLSA record', right);
+  }
+  if (dane !== undefined && dane !== 'off' && servers.every(({ name }) => name === undefined)) {
+    add(
+      ['dane'],
+      'needs names of servers, and there is none',
+      'write them as ADDRESS#NAME, or take dane out',
+    );
+  }
+  return found;
+}
+
+/** What a server must prove; without a name its key alone. */
+export function policyOf(
+  { dane, pins }: ProofConfig,
+  name: Name | undefined,
+  roots: readonly Certificate[],
+): ServerPolicy {
+  if (name === undefined) return { dane: 'off', pins };
+  return { name, dane: dane ?? (pins.length > 0 ? 'off' : 'required'), roots, pins };
+}
+
+/** Reads the certification authorities. Throws ConfigError for a file that cannot be used. */
+export function readRoots(
+  { roots: from }: ProofConfig,
+  host: Pick<PluginHost, 'absolutePath' | 'log'>,
+): readonly Certificate[] {
+  if (from === undefined) return [];
+  if (from === systemWord) return systemRoots().roots;
+  const file = host.absolutePath(from);
+  const { roots, unreadable } = readRootsFile(file);
+  if (unreadable > 0) host.log.warn('roots left out', { file, unreadable });
+  return roots;
+}
