@@ -9,6 +9,7 @@ import { benchHandshake } from './handshake/bench.ts';
 import { MeansMissing } from './trixie.ts';
 import { loadCpu, pinThisProcess } from './processes.ts';
 import { benchProof } from './proof/bench.ts';
+import { benchXfr } from './xfr/bench.ts';
 import { presentRows, type Row } from './report.ts';
 
 /** A benchmark; `say` takes words about its progress. */
@@ -19,6 +20,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['handshake', benchHandshake],
   ['access', benchAccess],
   ['dot', benchDot],
+  ['xfr', benchXfr],
 ]);
 
 const { values, positionals } = parseArgs({

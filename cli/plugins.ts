@@ -15,6 +15,7 @@ import { takesExtensionType } from '../core/tls/context.ts';
 import { tlsFeatures } from '../core/tls/native/native.ts';
 import { dotAgent } from '../plugins/dot-resolver/agent/agent.ts';
 import { dotGate } from '../plugins/dot-resolver/gate/gate.ts';
+import { xotAgent } from '../plugins/xot/agent/agent.ts';
 import { xotGate } from '../plugins/xot/gate/gate.ts';
 
 /** By the word after `use:`. */
@@ -25,6 +26,7 @@ export type LoadedWithPlugins = LoadedConfig & { readonly plugins: Plugins };
 
 export const builtinPlugins: Plugins = new Map<string, Plugin<unknown>>([
   [xotGate.name, xotGate],
+  [xotAgent.name, xotAgent],
   [dotGate.name, dotGate],
   [dotAgent.name, dotAgent],
 ]);

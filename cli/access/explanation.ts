@@ -161,7 +161,7 @@ function rights({ entry, roles, rules, unreadable: isUnreadable }: Explanation):
 }
 
 function ruleRow({ rule, when, written }: RuleFacts): string[] {
-  const { action, zones, comment, 'not-before': from, 'not-after': until, ...rest } = written;
+  const { action, zones, names, types, comment, 'not-before': from, 'not-after': until, ...rest } = written;
   const isEvery = zones === undefined || (Array.isArray(zones) && zones.includes('*'));
   const limits = Object.entries(rest).map(([key, value]) => `${key} ${String(value)}`);
   const times = [
@@ -171,17 +171,25 @@ function ruleRow({ rule, when, written }: RuleFacts): string[] {
   const whenWords = { now: 'in force', 'not-yet': 'not in force yet', over: 'over' }[when];
   return [
     `  ${rule}`,
-    `${String(action)} ${isEvery ? 'every zone' : zonesInWords(zones as readonly string[])}`,
-    limits.join(', '),
+    `${String(action)} ${isEvery ? 'every zone' : someInWords(zones as readonly string[])}`,
+    [...recordsInWords(names, types), ...limits].join(', '),
     times.length === 0 ? whenWords : `${whenWords} (${times.join(' ')})`,
     typeof comment === 'string' ? `# ${comment}` : '',
   ];
 }
 
-/** Zones that are named; the rest are counted. */
-const namedZones = 8;
+/** Zones, names and types that are named; the rest are counted. */
+const namedOnes = 8;
 
-function zonesInWords(zones: readonly string[]): string {
-  const more = zones.length - namedZones;
-  return zones.slice(0, namedZones).join(', ') + (more > 0 ? ` and ${String(more)} more` : '');
+function someInWords(texts: readonly string[]): string {
+  const more = texts.length - namedOnes;
+  return texts.slice(0, namedOnes).join(', ') + (more > 0 ? ` and ${String(more)} more` : '');
+}
+
+/** Which records of an update: `names a.example.com`, `types A, AAAA`. */
+function recordsInWords(names: unknown, types: unknown): string[] {
+  return [
+    ...(names === undefined ? [] : [`names ${someInWords(names as readonly string[])}`]),
+    ...(types === undefined ? [] : [`types ${someInWords(types as readonly string[])}`]),
+  ];
 }

@@ -151,7 +151,11 @@ function matcherOf(pattern: string): RegExp {
 function mayDo(rights: AccessRights, roles: RoleTable, { action, zone }: Filters, nowMs: number): boolean {
   if (zone !== undefined) {
     const asked = action === undefined ? actions : [action];
-    return asked.some((each) => decideByRights(rights, roles, '', { action: each, zone }, nowMs).allowed);
+    return asked.some((each) => {
+      // Of an update: whether there may be any.
+      const request = { action: each, zone, ...(each === 'update' && { records: 'some' as const }) };
+      return decideByRights(rights, roles, '', request, nowMs).allowed;
+    });
   }
   if (action === undefined) return true;
   const sets = [rights, ...rights.roles.flatMap((word) => roles.get(word) ?? [])];
@@ -159,8 +163,15 @@ function mayDo(rights: AccessRights, roles: RoleTable, { action, zone }: Filters
   return !isDenied && sets.some(({ allow }) => allow.some((rule) => rule.action === action));
 }
 
-function isEveryZone({ zones, notBeforeMs, notAfterMs }: AccessRights['deny'][number]): boolean {
+function isEveryZone({
+  zones,
+  names,
+  types,
+  notBeforeMs,
+  notAfterMs,
+}: AccessRights['deny'][number]): boolean {
   if (notBeforeMs !== undefined || notAfterMs !== undefined) return false;
+  if (names !== undefined || types !== undefined) return false;
   return zones === undefined || zones.patterns.some(({ kind }) => kind === 'every');
 }
 

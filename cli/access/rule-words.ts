@@ -48,17 +48,34 @@ export function rulesInShort({ allow, deny }: RuleSet): string {
   return words.join('; ');
 }
 
-/** Zones that are named; the rest are counted. */
+/** Zones, names and types that are named; the rest are counted. */
 const namedZones = 3;
 
-/** Action and zones: `transfer example.com, *.example.net`. */
+/** Action, zones and records: `transfer example.com, *.example.net`, `update example.com: TXT of a.example.com`. */
 function aboutWords(rule: Rule): string {
-  const written = writtenRule(rule, 'deny')['zones'] as readonly string[] | undefined;
-  if (written === undefined) return `${rule.action} every zone`;
-  if (written.includes('*')) return `${rule.action} every zone`;
-  const more = written.length - namedZones;
-  const named = written.slice(0, more === 1 ? namedZones + 1 : namedZones).join(', ');
-  return `${rule.action} ${named}${more > 1 ? ` and ${String(more)} more` : ''}`;
+  const written = writtenRule(rule, 'deny');
+  const zones = listOf(written['zones']);
+  const about = zones === undefined || zones.includes('*') ? 'every zone' : someOf(zones);
+  const records = recordWords(rule);
+  return `${rule.action} ${about}${records === '' ? '' : `: ${records}`}`;
+}
+
+/** Which records of an update: `A, AAAA of *.dyn.example.com`; empty for every record. */
+function recordWords(rule: Rule): string {
+  const written = writtenRule(rule, 'deny');
+  const [names, types] = [listOf(written['names']), listOf(written['types'])];
+  if (names === undefined) return types === undefined ? '' : someOf(types);
+  return `${types === undefined ? 'all' : someOf(types)} of ${names.includes('*') ? 'every name' : someOf(names)}`;
+}
+
+function listOf(value: unknown): readonly string[] | undefined {
+  return value as readonly string[] | undefined;
+}
+
+function someOf(texts: readonly string[]): string {
+  const more = texts.length - namedZones;
+  const named = texts.slice(0, more === 1 ? namedZones + 1 : namedZones).join(', ');
+  return `${named}${more > 1 ? ` and ${String(more)} more` : ''}`;
 }
 
 /** View and limits: `view internal, 50/s, burst 100`. */

@@ -30,19 +30,23 @@ function allowLines(rules: readonly PlannedRule[]): string[] {
   return ['    allow:', ...rules.flatMap(ruleLines)];
 }
 
-function ruleLines({ action, zones }: PlannedRule): string[] {
+function ruleLines({ action, zones, names, types }: PlannedRule): string[] {
   const lines: string[] = [];
   for (let at = 0; at < zones.length; at += maxZones) {
-    const words = zones.slice(at, at + maxZones).map(scalar);
-    const all = words.length > 10 ? '' : words.join(', ');
-    lines.push(`      - action: ${action}`);
-    if (all !== '' && all.length <= lineLength) lines.push(`        zones: [${all}]`);
-    else {
-      lines.push('        zones:');
-      for (const word of words) lines.push(`          - ${word}`);
-    }
+    lines.push(
+      `      - action: ${action}`,
+      ...listLines('zones', zones.slice(at, at + maxZones).map(scalar)),
+    );
+    if (names !== undefined) lines.push(...listLines('names', names.map(scalar)));
+    if (types !== undefined) lines.push(`        types: [${types.join(', ')}]`);
   }
   return lines;
+}
+
+function listLines(key: string, words: readonly string[]): string[] {
+  const all = words.length > 10 ? '' : words.join(', ');
+  if (all !== '' && all.length <= lineLength) return [`        ${key}: [${all}]`];
+  return [`        ${key}:`, ...words.map((word) => `          - ${word}`)];
 }
 
 /** Without quotes only what is a string to every reader of YAML: a name that looks like no number. */

@@ -8,10 +8,10 @@ import { blockOf, wordOf, type Statement } from './bind-tree.ts';
 import type { BindScopes, BindZone } from './bind-scopes.ts';
 import { everybody, isOwnAddress, loopback4 } from './bind-acl.ts';
 import { BindReport } from './bind-report.ts';
-import { readUpdatePolicy } from './bind-update-policy.ts';
+import { readUpdatePolicy, type UpdateGrant } from './bind-update-policy.ts';
 import { BindViews, within } from './bind-views.ts';
 import { typesOfPrimaries, typesOfSecondaries } from './bind-words.ts';
-import { hasAddress, type MatchSet, type Term } from './match-set.ts';
+import { hasAddress, union, type MatchSet, type Term } from './match-set.ts';
 import {
   OldConfigError,
   type FoundPeer,
@@ -19,6 +19,7 @@ import {
   type OldAction,
   type OldConfig,
   type OpenZone,
+  type UpdateRecords,
 } from './old-config.ts';
 import { presentPrefix } from './prefix.ts';
 import { isOwnZone } from './zone-names.ts';
@@ -30,6 +31,7 @@ export type BindFindings = Required<
 /** Zones that the same list, seen through the same view, is about. */
 interface Group {
   readonly action: OldAction;
+  readonly records: UpdateRecords | undefined;
   readonly set: MatchSet;
   readonly words: string;
   readonly zones: BindZone[];
@@ -39,6 +41,8 @@ interface Group {
 interface Rule {
   readonly statement?: Statement;
   readonly set: MatchSet;
+  /** Of updates: which; undefined for all. */
+  readonly records?: UpdateRecords | undefined;
 }
 
 export class BindPeers {
@@ -49,6 +53,7 @@ export class BindPeers {
   readonly #report: BindReport;
   readonly #statementNumbers = new Map<Statement, number>();
   readonly #sets = new Map<Statement, MatchSet>();
+  readonly #policies = new Map<Statement, readonly UpdateGrant[]>();
 
   /** Throws OldConfigError if there is no such view. */
   constructor(scopes: BindScopes, view: string | undefined, file: string) {
@@ -90,13 +95,10 @@ export class BindPeers {
       this.#add(zone, 'update', this.#ruleOf(zone, 'allow-update-forwarding'));
     } else {
       const policy = zone.settings.get('update-policy');
-      this.#add(
-        zone,
-        'update',
-        policy === undefined
-          ? this.#ruleOf(zone, 'allow-update')
-          : { statement: policy, set: this.#setOf(policy, () => readUpdatePolicy(policy, this.#report)) },
-      );
+      if (policy === undefined) this.#add(zone, 'update', this.#ruleOf(zone, 'allow-update'));
+      else
+        for (const grant of this.#grantsOf(policy))
+          this.#add(zone, 'update', { statement: policy, ...grant });
     }
     this.#checkQueries(zone);
   }
@@ -131,11 +133,26 @@ export class BindPeers {
     return known;
   }
 
-  #add(zone: BindZone, action: OldAction, { statement, set }: Rule): void {
+  /** Reads a policy once; those with the same records are together. */
+  #grantsOf(policy: Statement): readonly UpdateGrant[] {
+    const known = this.#policies.get(policy);
+    if (known !== undefined) return known;
+    const byRecords = Map.groupBy(readUpdatePolicy(policy, this.#report), ({ records }) =>
+      JSON.stringify(records),
+    );
+    const grants = [...byRecords.values()].map((same) => ({
+      records: same[0]?.records,
+      set: union(same.map(({ set }) => set)),
+    }));
+    this.#policies.set(policy, grants);
+    return grants;
+  }
+
+  #add(zone: BindZone, action: OldAction, { statement, set, records }: Rule): void {
     const clients = this.#views.clientsOf(zone);
     // Without a statement some zones are for everybody and others for nobody.
     const list = statement === undefined ? `default of ${String(set.length)}` : this.#numberOf(statement);
-    const key = `${action} ${list} ${this.#views.keyOf(zone)}`;
+    const key = `${action} ${list} ${this.#views.keyOf(zone)} ${JSON.stringify(records)}`;
     const group = this.#groups.get(key);
     if (group !== undefined) {
       group.zones.push(zone);
@@ -145,7 +162,7 @@ export class BindPeers {
       statement === undefined
         ? 'no allow-transfer, which is "any" for BIND before 9.20 and "none" from 9.20 on'
         : this.#report.listWords(statement);
-    this.#groups.set(key, { action, set: within(set, clients, zone), words, zones: [zone] });
+    this.#groups.set(key, { action, records, set: within(set, clients, zone), words, zones: [zone] });
   }
 
   #numberOf(statement: Statement): string {
@@ -154,7 +171,7 @@ export class BindPeers {
     return String(number);
   }
 
-  #peersOf({ action, set, zones }: Group, manifold: ReadonlySet<string>): FoundPeer[] {
+  #peersOf({ action, records, set, zones }: Group, manifold: ReadonlySet<string>): FoundPeer[] {
     const names = zones.map(({ name }) => name).filter((name) => !manifold.has(name));
     if (names.length === 0) return [];
     // With a key from anywhere, the same key from somewhere adds nothing.
@@ -173,6 +190,7 @@ export class BindPeers {
         ...(label === undefined ? {} : { label }),
         zones: names,
         actions: [action],
+        ...(records && { records }),
         at,
       };
     });

@@ -4,7 +4,15 @@
  */
 import { isOwnAddress } from './bind-acl.ts';
 import { plainPlace } from './included-files.ts';
-import type { FoundPeer, NotifyTarget, OldAction, OpenZone, SourcePlace, Unknown } from './old-config.ts';
+import type {
+  FoundPeer,
+  NotifyTarget,
+  OldAction,
+  OpenZone,
+  SourcePlace,
+  Unknown,
+  UpdateRecords,
+} from './old-config.ts';
 import { parsePrefix } from './prefix.ts';
 
 /** Whom a rule lets do something: a client, or everybody when there is neither address nor key nor label. */
@@ -29,13 +37,19 @@ export class Grants {
   readonly #open = new Map<string, OpenZone>();
   readonly #unknown = new Map<string, Unknown>();
 
-  /** Lets the client do `actions` in the zones. */
-  allow(client: Client, actions: readonly OldAction[], zones: readonly string[], at: SourcePlace): void {
+  /** Lets the client do `actions` in the zones; `update` may be for some records only. */
+  allow(
+    client: Client,
+    actions: readonly OldAction[],
+    zones: readonly string[],
+    at: SourcePlace,
+    records?: UpdateRecords,
+  ): void {
     let peer = this.#latest.get(client);
     // Many zones in a row have the same rule of a pattern: no key is made for each of them.
-    if (peer?.at !== at || peer.actions !== actions) {
-      const key = keyOf(client, at, actions.join());
-      peer = this.#peers.get(key) ?? { client, actions, zones: new Set(), at };
+    if (peer?.at !== at || peer.actions !== actions || peer.records !== records) {
+      const key = keyOf(client, at, actions.join() + (records === undefined ? '' : JSON.stringify(records)));
+      peer = this.#peers.get(key) ?? { client, actions, records, zones: new Set(), at };
       this.#peers.set(key, peer);
       this.#latest.set(client, peer);
     }
@@ -65,7 +79,11 @@ export class Grants {
 
   /** Everything, each list in the order of the files. */
   found(): Found {
-    const peers = [...this.#peers.values()].map((peer) => ({ ...plain(peer), actions: peer.actions }));
+    const peers = [...this.#peers.values()].map((peer) => ({
+      ...plain(peer),
+      actions: peer.actions,
+      ...(peer.records && { records: peer.records }),
+    }));
     return {
       peers: inOrder(peers.filter((peer) => !isOwn(peer))),
       notes: inOrder(peers.filter(isOwn).map(ownNote)),
@@ -102,6 +120,7 @@ interface Collected {
 
 interface CollectedPeer extends Collected {
   readonly actions: readonly OldAction[];
+  readonly records: UpdateRecords | undefined;
 }
 
 function keyOf({ address, keyName, label }: Client, { file, line }: SourcePlace, rest: string): string {

@@ -6,6 +6,7 @@ import { covers, isEverything, parseAddressSpec, withoutPort } from './address-s
 import type { AddressSpec } from './address-spec.ts';
 import type { Client } from './grants.ts';
 import { brokenAt, plainPlace } from './included-files.ts';
+import { readUpdates, type KnotUpdates } from './knot-updates.ts';
 import type { KnotBlock, KnotBlocks, KnotValue } from './knot-blocks.ts';
 import type { OldAction, SourcePlace, Unknown } from './old-config.ts';
 import { oldConfigLimits } from './old-config.ts';
@@ -45,7 +46,7 @@ export interface KnotRule {
   /** Without any action a rule refuses everything but queries to whoever it fits, `deny` or not. */
   readonly hasAction: boolean;
   /** Only some updates: by type or owner of the records. */
-  readonly limitsUpdate: boolean;
+  readonly updates: KnotUpdates | undefined;
   /** What cannot be carried over. */
   readonly notes: readonly Unknown[];
 }
@@ -58,7 +59,7 @@ export function readKnotRule(block: KnotBlock, blocks: KnotBlocks): KnotRule {
   const actions = readActions(block, notes);
   const hasAction = block.all('action').length > 0;
   const deny = block.isOn('deny', false);
-  const limitsUpdate = [...block.all('update-type'), ...block.all('update-owner')].length > 0;
+  const updates = readUpdates(block);
   const shown = shownStatement('acl', [block.id]);
   const at = plainPlace(block.place);
   if (deny)
@@ -68,13 +69,9 @@ export function readKnotRule(block: KnotBlock, blocks: KnotBlocks): KnotRule {
       why: whyDenied,
     });
   else if (!hasAction) notes.push({ at, statement: shown, why: whyWithoutAction });
-  if (actions.has('update') && limitsUpdate && !deny) {
-    const place = [...block.all('update-type'), ...block.all('update-owner')][0]?.place ?? at;
-    notes.push({
-      at: plainPlace(place),
-      statement: `${shown}, update-type or update-owner`,
-      why: whyLimited,
-    });
+  if (actions.has('update') && updates?.canBeSaid === false && !deny) {
+    const statement = `${shown}, update-type or update-owner`;
+    notes.push({ at: plainPlace(updates.place), statement, why: whyLimited });
   }
   for (const name of ['protocol', 'cert-key'] as const) {
     const values = block.all(name);
@@ -92,7 +89,7 @@ export function readKnotRule(block: KnotBlock, blocks: KnotBlocks): KnotRule {
     actions,
     deny,
     hasAction,
-    limitsUpdate,
+    updates,
     notes,
   };
 }
@@ -103,7 +100,7 @@ const whyDenied =
 const whyWithoutAction =
   'without action: Knot DNS refuses transfer, NOTIFY and UPDATE to whoever this fits; no entry is made of it';
 const whyLimited =
-  'only some records may be updated; an access list has no such limit, so `update` is left out: add it where the whole zone may be updated';
+  'only some records may be updated, and which cannot be said in an access list, so `update` is left out: add a rule with names and types by hand';
 const whyTls = {
   protocol: 'the gate takes DNS over TLS and nothing else, whatever stands here',
   'cert-key': 'the pin of the key is not carried over; the client publishes its key in its TLSA record',
@@ -216,7 +213,8 @@ export function applyKnotRules(rules: readonly KnotRule[]): KnotOutcome {
     for (const rule of rules) {
       if (rule.hasAction && !rule.actions.has(action)) continue;
       // A rule for some updates only leaves the others to the rules after it.
-      if (rule.hasAction && action === 'update' && rule.limitsUpdate) continue;
+      const isLimited = rule.hasAction && action === 'update' && rule.updates !== undefined;
+      if (isLimited && (rule.deny || !rule.updates.canBeSaid)) continue;
       if (rule.deny || !rule.hasAction) {
         refusing.push(rule);
         continue;

@@ -9,7 +9,8 @@ import type { Grants } from './grants.ts';
 import { applyKnotRules, readKnotRule, remoteMatchers } from './knot-acl.ts';
 import type { KnotClient, KnotMatcher, KnotOutcome, KnotRule } from './knot-acl.ts';
 import type { KnotBlock, KnotBlocks, KnotValue } from './knot-blocks.ts';
-import type { OldAction, SourcePlace, Unknown } from './old-config.ts';
+import { recordsIn } from './knot-updates.ts';
+import type { OldAction, SourcePlace, Unknown, UpdateRecords } from './old-config.ts';
 import { shownStatement } from './old-names.ts';
 
 /** Puts what the blocks come to into `grants`. Throws OldConfigError. */
@@ -89,7 +90,15 @@ class KnotRights {
     if (!this.#outcomes.has(key)) this.#reportRules(zone, rules, outcome);
     this.#outcomes.set(key, outcome);
     for (const { rule, client, actions } of outcome.allowed) {
-      this.#allow(zone, client, actions, `acl ${rule.id}`, rule.at);
+      const by = `acl ${rule.id}`;
+      if (rule.updates === undefined || !actions.includes('update')) {
+        this.#allow(zone, client, actions, by, rule.at);
+        continue;
+      }
+      const others = actions.filter((action) => action !== 'update');
+      if (others.length > 0) this.#allow(zone, client, others, by, rule.at);
+      const records = recordsIn(rule.updates, zone, client.keyName);
+      if (records !== undefined) this.#allow(zone, client, ['update'], by, rule.at, records);
     }
   }
 
@@ -140,10 +149,17 @@ class KnotRights {
     }
   }
 
-  #allow(zone: string, client: KnotClient, actions: readonly OldAction[], by: string, at: SourcePlace): void {
+  #allow(
+    zone: string,
+    client: KnotClient,
+    actions: readonly OldAction[],
+    by: string,
+    at: SourcePlace,
+    records?: UpdateRecords,
+  ): void {
     const { address, keyName } = client;
     if (address !== undefined || keyName !== undefined || client.byCertificate) {
-      this.#grants.allow(client, actions, [zone], at);
+      this.#grants.allow(client, actions, [zone], at, records);
       return;
     }
     const from = client.spec === undefined ? 'without address and key' : 'for every address, without key';

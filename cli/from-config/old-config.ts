@@ -32,7 +32,15 @@ export interface FoundPeer {
   /** Names of zones without the trailing dot; '*' is every zone. */
   readonly zones: readonly string[];
   readonly actions: readonly OldAction[];
+  /** Of `update`, and then that alone: which records; undefined for all. */
+  readonly records?: UpdateRecords | undefined;
   readonly at: SourcePlace;
+}
+
+/** Which records may be updated: patterns of names and types, as an access list has them. Undefined: all of them. */
+export interface UpdateRecords {
+  readonly names?: readonly string[];
+  readonly types?: readonly string[];
 }
 
 /** A statement that was not understood, or that an access list has no words for. */

@@ -7,7 +7,7 @@
 import type { Name } from '../../core/dns/name.ts';
 import { dnsNameFromName } from '../../core/pki/dns-name.ts';
 import { describeOld, entryComment, type Origin } from './origin.ts';
-import type { FoundPeer, OldAction, OldConfig, SourcePlace } from './old-config.ts';
+import type { FoundPeer, OldAction, OldConfig, SourcePlace, UpdateRecords } from './old-config.ts';
 import { parsePrefix, presentPrefix } from './prefix.ts';
 import { primarySteps, secondarySteps } from './steps.ts';
 import { ToldServers } from './told.ts';
@@ -21,7 +21,7 @@ export interface PlanChoices {
   readonly without: ReadonlySet<string>;
 }
 
-export interface PlannedRule {
+export interface PlannedRule extends UpdateRecords {
   readonly action: OldAction;
   readonly zones: readonly string[];
 }
@@ -118,20 +118,28 @@ function byMachine(peer: FoundPeer, told: ToldServers, choices: PlanChoices): Fo
 
 /** What was found of one client, from every place. */
 interface Gathered {
-  readonly zones: Map<OldAction, Set<string>>;
+  /** By action and, of updates, by the records that they may be about. */
+  readonly rules: Map<string, GatheredRule>;
   readonly from: Map<string, Origin>;
   isGuessed: boolean;
 }
 
+interface GatheredRule {
+  readonly action: OldAction;
+  readonly records: UpdateRecords | undefined;
+  readonly zones: Set<string>;
+}
+
 function gather(all: Map<string, Gathered>, key: string, peer: FoundPeer, isGuessed: boolean): void {
-  const { address, keyName, label, at } = peer;
-  const gathered: Gathered = all.get(key) ?? { zones: new Map(), from: new Map(), isGuessed };
+  const { address, keyName, label, records, at } = peer;
+  const gathered: Gathered = all.get(key) ?? { rules: new Map(), from: new Map(), isGuessed };
   all.set(key, gathered);
   gathered.isGuessed &&= isGuessed;
   for (const action of peer.actions) {
-    const zones = gathered.zones.get(action) ?? new Set<string>();
-    gathered.zones.set(action, zones);
-    for (const zone of peer.zones) zones.add(zone);
+    const ruleKey = action + JSON.stringify(records ?? {});
+    const rule = gathered.rules.get(ruleKey) ?? { action, records, zones: new Set<string>() };
+    gathered.rules.set(ruleKey, rule);
+    for (const zone of peer.zones) rule.zones.add(zone);
   }
   const origin: Origin = {
     ...(keyName !== undefined && { keyName }),
@@ -171,12 +179,14 @@ function prepended(name: Name): Name | undefined {
   return readOldName(text);
 }
 
-function rulesOf({ zones }: Gathered): PlannedRule[] {
-  return (['transfer', 'notify', 'update'] as const).flatMap((action) => {
-    const named = [...(zones.get(action) ?? [])];
-    if (named.length === 0) return [];
-    return [{ action, zones: named.includes('*') ? ['*'] : named }];
-  });
+function rulesOf({ rules }: Gathered): PlannedRule[] {
+  return (['transfer', 'notify', 'update'] as const).flatMap((action) =>
+    [...rules.values()]
+      .filter((rule) => rule.action === action)
+      // A rule for all records first: what is after it adds zones.
+      .sort((a, b) => Number(a.records !== undefined) - Number(b.records !== undefined))
+      .map(({ records, zones }) => ({ action, zones: zones.has('*') ? ['*'] : [...zones], ...records })),
+  );
 }
 
 /** A role for all rules that more than one client has; by the rules as JSON. */

@@ -131,7 +131,15 @@ function guessedLines(clients: readonly PlannedClient[]): string[] {
 }
 
 function rulesWords(allow: readonly PlannedRule[]): string {
-  return allow.map(({ action, zones }) => `${action} ${zoneWords(zones)}`).join('; ');
+  return allow
+    .map(({ action, zones, names, types }) => {
+      const limits = [
+        ...(names === undefined ? [] : [`names ${someOf(names)}`]),
+        ...(types === undefined ? [] : [`types ${someOf(types)}`]),
+      ];
+      return `${action} ${zoneWords(zones)}${limits.length === 0 ? '' : ` (${limits.join(', ')})`}`;
+    })
+    .join('; ');
 }
 
 function unknownLine({ at, statement, why }: Unknown): string {
@@ -142,14 +150,14 @@ function flatUnknown({ at, statement, why }: Unknown): unknown {
   return { ...at, statement, why };
 }
 
-/** Gates for transfers have no use for these rules, and the operator must not think otherwise. */
+/** A gate takes these over TLS only, and not by itself; the operator must not think otherwise. */
 function otherActions(clients: readonly PlannedClient[]): string[] {
   const others = clients.filter(({ allow }) => allow.some(({ action }) => action !== 'transfer'));
   if (others.length === 0) return [];
   const names = someOf(others.map(({ name }) => name));
   return [
     '',
-    `NOTIFY and UPDATE do not pass xot/gate: ${names} must go on to send them to the server itself, as today`,
+    `NOTIFY and UPDATE pass xot/gate over TLS, UPDATE with "update: true": as long as ${names} send them in clear they must go to the server itself, as today`,
   ];
 }
 

@@ -97,7 +97,8 @@ function ipseckey(fields: TextFields): Buffer {
   const algorithm = fields.number('the algorithm', max8);
   const gateway = gatewayOf(fields, gatewayType);
   const key = fields.isAtEnd ? Buffer.alloc(0) : fields.base64('the key');
-  if ((algorithm === 0) !== (key.length === 0)) throw new DnsFormatError('algorithm 0 is for records without a key');
+  if ((algorithm === 0) !== (key.length === 0))
+    throw new DnsFormatError('algorithm 0 is for records without a key');
   return Buffer.concat([Buffer.from([precedence, gatewayType, algorithm]), gateway, key]);
 }
 
@@ -105,7 +106,8 @@ function gatewayOf(fields: TextFields, type: number): Buffer {
   if (type === 1) return encodeA(fields.word('the gateway'));
   if (type === 2) return encodeAaaa(fields.word('the gateway'));
   if (type === 3) return fields.name('the gateway').wire;
-  if (fields.word('the gateway') !== '.') throw new DnsFormatError('the gateway of type 0 is written as a dot');
+  if (fields.word('the gateway') !== '.')
+    throw new DnsFormatError('the gateway of type 0 is written as a dot');
   return Buffer.alloc(0);
 }
 
@@ -152,11 +154,10 @@ function loc(fields: TextFields): Buffer {
   const longitude = angle(fields, 180, 'E', 'W');
   const altitude = centimetres(fields.word('the altitude')) - lowestCm;
   if (!(altitude >= 0 && altitude <= max32)) throw new DnsFormatError('the altitude is out of range');
-  const precisions = ['1', '10000', '10'].map((usual) => precision(fields.isAtEnd ? usual : fields.word('a size')));
-  return Buffer.concat([
-    Buffer.from([0, ...precisions]),
-    ...[latitude, longitude, altitude].map(uint32),
-  ]);
+  const precisions = ['1', '10000', '10'].map((usual) =>
+    precision(fields.isAtEnd ? usual : fields.word('a size')),
+  );
+  return Buffer.concat([Buffer.from([0, ...precisions]), ...[latitude, longitude, altitude].map(uint32)]);
 }
 
 function angle(fields: TextFields, maxDegrees: number, positive: string, negative: string): number {
@@ -167,11 +168,14 @@ function angle(fields: TextFields, maxDegrees: number, positive: string, negativ
     const sign = word.toUpperCase() === positive ? 1 : word.toUpperCase() === negative ? -1 : 0;
     if (sign === 0) {
       numbers.push(word);
-      if (numbers.length > 3) throw new DnsFormatError(`${what} does not end with ${positive} or ${negative}`);
+      if (numbers.length > 3)
+        throw new DnsFormatError(`${what} does not end with ${positive} or ${negative}`);
       continue;
     }
     const [degrees = '', minutes = '0', seconds = '0'] = numbers;
-    const isAngle = [degrees, minutes].every((text) => /^[0-9]{1,3}$/.test(text)) && /^[0-9]{1,2}(?:\.[0-9]{1,3})?$/.test(seconds);
+    const isAngle =
+      [degrees, minutes].every((text) => /^[0-9]{1,3}$/.test(text)) &&
+      /^[0-9]{1,2}(?:\.[0-9]{1,3})?$/.test(seconds);
     const ms = Number(degrees) * msPerDegree + Number(minutes) * 60_000 + Math.round(Number(seconds) * 1000);
     const isInRange = Number(minutes) < 60 && Number(seconds) < 60 && ms <= maxDegrees * msPerDegree;
     if (!isAngle || !isInRange) throw new DnsFormatError(`${what} is not degrees, minutes and seconds`);
@@ -180,7 +184,8 @@ function angle(fields: TextFields, maxDegrees: number, positive: string, negativ
 }
 
 function centimetres(text: string): number {
-  const [, sign = '', metres = '', , decimals = ''] = /^(-?)([0-9]{1,8})(\.([0-9]{1,2}))?m?$/i.exec(text) ?? [];
+  const [, sign = '', metres = '', , decimals = ''] =
+    /^(-?)([0-9]{1,8})(\.([0-9]{1,2}))?m?$/i.exec(text) ?? [];
   if (metres === '') throw new DnsFormatError(`${JSON.stringify(text)} is not a length in metres`);
   const length = Number(metres) * 100 + Number(decimals.padEnd(2, '0'));
   return sign === '' ? length : -length;

@@ -38,11 +38,13 @@ function nextParameter(fields: TextFields): { key: number; value: string | undef
   const cut = token.text.indexOf('=');
   const name = (cut === -1 ? token.text : token.text.slice(0, cut)).toLowerCase();
   const key = keyOf(name);
-  if (key === undefined || token.isQuoted) throw new DnsFormatError(`the parameter ${JSON.stringify(name)} is not known`);
+  if (key === undefined || token.isQuoted)
+    throw new DnsFormatError(`the parameter ${JSON.stringify(name)} is not known`);
   if (cut === -1) return { key, value: undefined };
   const value = token.text.slice(cut + 1);
   const next = fields.next;
-  const isNear = next?.isQuoted === true && next.line === token.line && next.column === token.column + token.text.length;
+  const isNear =
+    next?.isQuoted === true && next.line === token.line && next.column === token.column + token.text.length;
   return { key, value: value === '' && isNear ? fields.word('the value') : value };
 }
 
@@ -73,7 +75,8 @@ function encodeValue(key: number, value: string | undefined): Buffer {
       return Buffer.concat(octets.toString('latin1').split(',').map(encodeAaaa));
     case keyNumbers.ech: {
       const config = Buffer.from(octets.toString('latin1'), 'base64');
-      if (config.toString('base64') !== octets.toString('latin1')) throw new DnsFormatError('ech is not base 64');
+      if (config.toString('base64') !== octets.toString('latin1'))
+        throw new DnsFormatError('ech is not base 64');
       return config;
     }
     default:
@@ -93,7 +96,8 @@ function mandatoryKeys(text: string): number[] {
 function checkMandatory(parameters: ReadonlyMap<number, Buffer>): void {
   const mandatory = parameters.get(0) ?? Buffer.alloc(0);
   for (let at = 0; at < mandatory.length; at += 2) {
-    if (!parameters.has(mandatory.readUInt16BE(at))) throw new DnsFormatError('a mandatory parameter is missing');
+    if (!parameters.has(mandatory.readUInt16BE(at)))
+      throw new DnsFormatError('a mandatory parameter is missing');
   }
   if (parameters.has(2) && !parameters.has(1)) throw new DnsFormatError('no-default-alpn without alpn');
 }

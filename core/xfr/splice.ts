@@ -2,14 +2,14 @@
  * Takes records out of a stored message and puts others at its end, without writing the rest anew: what stands after them moves
  * up, and the pointers to it are mended. A tenth of the work of writing all records again. Part of apply.ts.
  *
- * Limitations: it cannot be done when a name that is left has a pointer into what is taken out.
+ * Limitations: it cannot be done when a name that is left has a pointer to what is taken out, or to what is no name of a known type.
  */
 import { RrClass } from '../dns/constants.ts';
 import type { ResourceRecord } from '../dns/message.ts';
 import { maxLabelOctets } from '../dns/name.ts';
 import { NameReader } from '../dns/name-reader.ts';
 import { endOfField, NAME, rdataLayout } from '../dns/rdata-layout.ts';
-import { maxMessageOctets } from '../dns/walker.ts';
+import { headerOctets, maxMessageOctets } from '../dns/walker.ts';
 import { pointerLimit } from './name-table.ts';
 import { usualMessageOctets } from './zone-writer.ts';
 
@@ -26,6 +26,8 @@ export class Splicer {
   readonly #out = Buffer.alloc(maxMessageOctets);
   #old: Buffer = this.#out;
   #cuts: readonly Cut[] = [];
+  /** 1 where a label begins, of a name that is left. */
+  readonly #names = new Uint8Array(pointerLimit);
   #length = 0;
   #records = 0;
 
@@ -49,7 +51,7 @@ export class Splicer {
     const { wire } = name;
     if (this.#length + wire.length + recordFixedOctets + rdata.length > usualMessageOctets) return false;
     const out = this.#out;
-    const place = ownerAt === undefined ? 0 : this.#moved(ownerAt);
+    const place = ownerAt === undefined || this.#names[ownerAt] !== 1 ? 0 : this.#moved(ownerAt);
     if (place > 0 && place < pointerLimit && this.#isAt(place, wire)) {
       out.writeUInt16BE((pointerMark << 8) | place, this.#length);
       this.#length += 2;
@@ -75,13 +77,14 @@ export class Splicer {
     return message;
   }
 
-  /** Names before the first cut point to what stands before them, and that has not moved. */
   #mendPointers(): boolean {
     const old = this.#old;
     const reader = new NameReader(old);
-    let at = this.#cuts[0]?.end ?? old.length;
-    let shift = at - (this.#cuts[0]?.start ?? at);
-    let next = 1;
+    let at = headerOctets;
+    let shift = 0;
+    let next = 0;
+    this.#names.fill(0);
+    for (let questions = old.readUInt16BE(4); questions > 0; questions -= 1) at = this.#mendName(at, 0) + 4;
     while (at < old.length) {
       const cut = this.#cuts[next];
       if (cut?.start === at) {
@@ -93,10 +96,10 @@ export class Splicer {
       const fields = this.#mendName(at, shift);
       if (fields < 0) return false;
       const type = old.readUInt16BE(fields);
-      const end = fields + recordFixedOctets + old.readUInt16BE(fields + 8);
+      let part = fields + recordFixedOctets;
+      const end = part + old.readUInt16BE(fields + 8);
       const layout = rdataLayout(type, RrClass.IN);
-      if (layout?.hasNames === true && layout.compression !== 'never') {
-        let part = fields + recordFixedOctets;
+      if (layout?.hasNames === true) {
         for (const field of layout.fields) {
           part = field === NAME ? this.#mendName(part, shift) : endOfField(reader, field, part, end, true);
           if (part < 0) return false;
@@ -107,19 +110,24 @@ export class Splicer {
     return true;
   }
 
-  /** Mends the pointer that a name ends with; `shift` octets were taken out before it. Where it ends; -1 if it cannot be done. */
+  /**
+   * Mends the pointer that a name ends with; `shift` octets were taken out before it. Where it ends; -1 if it cannot be done:
+   * what it points to must be a label of a name that is left, or else its end may have been taken out.
+   */
   #mendName(start: number, shift: number): number {
     const old = this.#old;
+    const names = this.#names;
     let at = start;
     let length = old.readUInt8(at);
     while (length > 0 && length <= maxLabelOctets) {
+      if (at < pointerLimit) names[at] = 1;
       at += length + 1;
       length = old.readUInt8(at);
     }
     if (length === 0) return at + 1;
     const target = old.readUInt16BE(at) & (pointerLimit - 1);
+    if (names[target] !== 1) return -1;
     const moved = this.#moved(target);
-    if (moved < 0) return -1;
     if (moved !== target) this.#out.writeUInt16BE((pointerMark << 8) | moved, at - shift);
     return at + 2;
   }

@@ -71,7 +71,9 @@ function takeData(words: readonly ZoneToken[]): { count: number; text: string } 
   const [only] = data;
   if (only === undefined) throw new DnsFormatError('$GENERATE needs a type and data after the owner');
   const text =
-    data.length === 1 ? only.text : data.map((word) => (word.isQuoted ? `"${word.text}"` : word.text)).join(' ');
+    data.length === 1
+      ? only.text
+      : data.map((word) => (word.isQuoted ? `"${word.text}"` : word.text)).join(' ');
   return { count: data.length, text };
 }
 
@@ -103,7 +105,9 @@ function parseModifier(text: string): Part {
   const [, offset, width = '0', base = 'd'] =
     /^\$\{(-?[0-9]{1,10})(?:,([0-9]{1,3})(?:,([doxXnN]))?)?\}$/.exec(text) ?? [];
   if (offset === undefined || Number(width) > maxWidth) {
-    throw new DnsFormatError(`${JSON.stringify(text)} is not \${offset,width,base} with a base of d, o, x, X, n or N`);
+    throw new DnsFormatError(
+      `${JSON.stringify(text)} is not \${offset,width,base} with a base of d, o, x, X, n or N`,
+    );
   }
   return (number) => {
     const value = number + Number(offset);

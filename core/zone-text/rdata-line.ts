@@ -59,7 +59,9 @@ function escaped(octets: Buffer, table: Uint8Array): string {
 
 /** Newer types by their number: not every server knows their names. */
 function mnemonic(type: number): string {
-  return type <= RrType.CSYNC || type === RrType.SPF || type === RrType.CAA ? rrTypeName(type) : `TYPE${type}`;
+  return type <= RrType.CSYNC || type === RrType.SPF || type === RrType.CAA
+    ? rrTypeName(type)
+    : `TYPE${type}`;
 }
 
 /** Undefined for what has no text of its own. */
@@ -136,7 +138,20 @@ const presenters: ReadonlyMap<number, Presenter> = new Map([
   [RrType.CDS, ds],
   [RrType.DNSKEY, dnskey],
   [RrType.CDNSKEY, dnskey],
-  [RrType.RRSIG, fields((reader) => mnemonic(reader.readUint16()), uint8, uint8, uint32, time, time, uint16, name, rest('base64'))],
+  [
+    RrType.RRSIG,
+    fields(
+      (reader) => mnemonic(reader.readUint16()),
+      uint8,
+      uint8,
+      uint32,
+      time,
+      time,
+      uint16,
+      name,
+      rest('base64'),
+    ),
+  ],
   [RrType.NSEC, fields(name, types)],
   [RrType.NSEC3, fields(...nsec3Param, hash, types)],
   [RrType.NSEC3PARAM, fields(...nsec3Param)],

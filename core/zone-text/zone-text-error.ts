@@ -27,7 +27,10 @@ export class ZoneTextError extends DnsFormatError {
   readonly right: string;
 
   constructor(place: TextPlace, wrong: string, right: string, cause?: unknown) {
-    super(`${place.file}:${place.line}:${place.column}: ${wrong}; ${right}`, cause === undefined ? {} : { cause });
+    super(
+      `${place.file}:${place.line}:${place.column}: ${wrong}; ${right}`,
+      cause === undefined ? {} : { cause },
+    );
     this.place = place;
     this.wrong = wrong;
     this.right = right;
@@ -40,7 +43,10 @@ export function rightFor(wrong: string): string {
 }
 
 const hints: readonly (readonly [RegExp, string])[] = [
-  [/^a parenthesis/, 'each ( needs its ) before the next record; write one that is meant as text as \\( or in quotes'],
+  [
+    /^a parenthesis/,
+    'each ( needs its ) before the next record; write one that is meant as text as \\( or in quotes',
+  ],
   [/^a quote/, 'end the text with " in the same line; write one that is meant as text as \\"'],
   [/^class /, 'leave the class out, or write IN'],
   [/^type .* is not known$/, 'write a type such as A or TYPE65280'],

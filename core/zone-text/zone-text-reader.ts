@@ -12,7 +12,13 @@ import type { ResourceRecord } from '../dns/message.ts';
 import { Name } from '../dns/name.ts';
 import { TextFields } from '../dns/rdata-text.ts';
 import { EntryReader } from '../dns/zone-file.ts';
-import { LineError, unescapeOctets, zoneEntries, type ZoneEntry, type ZoneToken } from '../dns/zone-tokens.ts';
+import {
+  LineError,
+  unescapeOctets,
+  zoneEntries,
+  type ZoneEntry,
+  type ZoneToken,
+} from '../dns/zone-tokens.ts';
 import { Entry, FastLane } from './fast-lane.ts';
 import { generateLines } from './generate.ts';
 import { entryEnd, TextSource } from './text-source.ts';
@@ -130,7 +136,8 @@ export class ZoneTextReader {
   }
 
   #expect(wanted: Wanted): void {
-    if (this.#wanted !== wanted) throw new TypeError(`the reader does not wait for ${JSON.stringify(wanted)}`);
+    if (this.#wanted !== wanted)
+      throw new TypeError(`the reader does not wait for ${JSON.stringify(wanted)}`);
   }
 
   #run(): void {
@@ -190,7 +197,10 @@ export class ZoneTextReader {
     try {
       this.#check.record(lane.type, lane.isSameOwner, lane.ownerEnd - lane.ownerAt === this.#apexOctets);
       if (this.records > maxRecords) {
-        throw new TextMistake(`more than ${maxRecords} records`, 'raise the limit if the zone is meant to be so large');
+        throw new TextMistake(
+          `more than ${maxRecords} records`,
+          'raise the limit if the zone is meant to be so large',
+        );
       }
     } catch (error) {
       throw this.#error(source, line, 1, error);
@@ -230,7 +240,11 @@ export class ZoneTextReader {
     if (missing === undefined) return;
     const place = { file: source.file, line: this.#lastLine, column: 1 };
     const apex = this.#options.origin.toString();
-    throw new ZoneTextError(place, `${missing} ${JSON.stringify(apex)} at the end of the file`, 'add it to the zone');
+    throw new ZoneTextError(
+      place,
+      `${missing} ${JSON.stringify(apex)} at the end of the file`,
+      'add it to the zone',
+    );
   }
 
   #enter(source: TextSource): void {
@@ -245,7 +259,10 @@ export class ZoneTextReader {
     const { cursor } = lane;
     const { line } = cursor;
     if (end - cursor.at > maxEntryOctets) {
-      const mistake = new TextMistake(`an entry of more than ${maxEntryOctets} octets`, 'see whether a ) is missing');
+      const mistake = new TextMistake(
+        `an entry of more than ${maxEntryOctets} octets`,
+        'see whether a ) is missing',
+      );
       throw this.#error(source, line, 1, mistake);
     }
     const text = source.octets.toString('latin1', cursor.at, end);
@@ -253,7 +270,8 @@ export class ZoneTextReader {
     const entry = this.#inPlace(source, line, () => zoneEntries(text).next().value);
     cursor.line += countLines(text);
     if (entry === undefined) return Entry.EMPTY;
-    careful.owner = lane.ownerEnd === 0 ? undefined : Name.fromWire(cursor.out.subarray(lane.ownerAt, lane.ownerEnd));
+    careful.owner =
+      lane.ownerEnd === 0 ? undefined : Name.fromWire(cursor.out.subarray(lane.ownerAt, lane.ownerEnd));
     const [first] = entry.tokens;
     if (first?.isQuoted === false) {
       const directive = first.text.toUpperCase();
@@ -284,7 +302,10 @@ export class ZoneTextReader {
     if (record === undefined || record.name.isAtOrBelow(this.#options.origin)) return record;
     const name = JSON.stringify(record.name.toString());
     const zone = JSON.stringify(this.#options.origin.toString());
-    throw new TextMistake(`a record of ${name}, which is not in the zone ${zone}`, 'leave it out, or correct its name');
+    throw new TextMistake(
+      `a record of ${name}, which is not in the zone ${zone}`,
+      'leave it out, or correct its name',
+    );
   }
 
   #setOrigin(origin: Name): void {

@@ -110,6 +110,7 @@ export class XotBed {
     const names = [agentName, ...atGate.map(clientOf), ...(options.clients ?? [])];
     for (const name of names) this.#identities.set(name, await this.#makeIdentity(name));
     const clients = Object.fromEntries(names.map((name) => [name, ['*']]));
+    const common = { lab: this.lab, ...(options.level !== undefined && { level: options.level }) };
     // Where nothing is kept there are no versions of which one could be told.
     const isKept = options.serve !== 'relayed';
     const serve = options.serve === undefined ? '' : `    serve: ${options.serve}\n`;

@@ -76,7 +76,7 @@ export class KeptZone {
     this.#environment = environment;
   }
 
-  get #isClosed(): boolean {
+  #isClosed(): boolean {
     return this.#closing.signal.aborted;
   }
 
@@ -119,7 +119,7 @@ export class KeptZone {
     const wantedMs = nowMs() - countsMs;
     const ends = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
     // A look that was under way may have asked before the change: then there is another.
-    while (this.#lookBeganMs < wantedMs && !ends.aborted && !this.#isClosed) {
+    while (this.#lookBeganMs < wantedMs && !ends.aborted && !this.#isClosed()) {
       await untilAborted(this.look(), ends);
     }
     return this.version;
@@ -127,12 +127,12 @@ export class KeptZone {
 
   /** Looks upstream, or waits for the look that is under way. Never rejects. */
   look(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
+    if (this.#isClosed()) return Promise.resolve();
     this.#looking ??= this.#environment.turns
       .run(() => this.#look())
       .finally(() => {
         this.#looking = undefined;
-        if (this.#isClosed) return;
+        if (this.#isClosed()) return;
         if (this.#lookAgain) {
           this.#lookAgain = false;
           void this.look();
@@ -158,7 +158,7 @@ export class KeptZone {
     const beganMs = nowMs();
     let problem: ZoneProblem | undefined;
     for (const source of sources(this.name)) {
-      if (this.#isClosed) return;
+      if (this.#isClosed()) return;
       const timeout = AbortSignal.timeout(limits()['fetch-time']);
       try {
         await this.#lookAt(source, AbortSignal.any([this.#closing.signal, timeout]));
@@ -170,7 +170,7 @@ export class KeptZone {
         meters.look('done');
         return;
       } catch (error) {
-        if (this.#isClosed) return;
+        if (this.#isClosed()) return;
         problem = problemOf(source, error, problem);
       }
     }
@@ -293,7 +293,7 @@ export class KeptZone {
 
   #replace(version: ZoneVersion, steps: readonly Differences[], expireSeconds: number | undefined): void {
     const { limits, nowMs, store, meters, onChange } = this.#environment;
-    if (this.#isClosed) return;
+    if (this.#isClosed()) return;
     if (steps.length === 0) this.#history.clear();
     else this.#history.add(steps, Math.min(limits()['history-octets'], version.octets));
     this.#version = version;

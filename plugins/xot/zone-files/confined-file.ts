@@ -50,7 +50,9 @@ export function includedPath(from: string, path: string): string {
 }
 
 /** What changes when the file does; 'none' for no file. Rejects with UpstreamError. */
-export async function stampOfFile(path: string): Promise<{ readonly stamp: string; readonly changedMs: number }> {
+export async function stampOfFile(
+  path: string,
+): Promise<{ readonly stamp: string; readonly changedMs: number }> {
   try {
     const stats = await stat(path, { bigint: true });
     return { stamp: stampOf(stats), changedMs: Number(stats.mtimeMs) };
@@ -80,7 +82,9 @@ export function unusable(words: string, cause?: unknown): UpstreamError {
 
 function wordsOf(error: unknown): string {
   const code = codeOf(error) ?? '';
-  return systemWords.get(code) ?? `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  return (
+    systemWords.get(code) ?? `it cannot be read: ${error instanceof Error ? error.message : String(error)}`
+  );
 }
 
 const systemWords: ReadonlyMap<string, string> = new Map([

@@ -23,14 +23,12 @@ export function fileNameOfZone(zone: Name): string {
 }
 
 function labelsOf(zone: Name): string[] {
-  return zone
-    .labels()
-    .map((label) =>
-      label
-        .toString('latin1')
-        .replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-        .replace(/[^a-z0-9_-]/g, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`),
-    );
+  return zone.labels().map((label) =>
+    label
+      .toString('latin1')
+      .replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+      .replace(/[^a-z0-9_-]/g, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`),
+  );
 }
 
 /** What a file in a folder of zones is: the zone that it has, or why it is left alone. */
@@ -45,7 +43,8 @@ export function meaningOfFileName(fileName: string): FileMeaning {
   const hasSuffix = fileName.toLowerCase().endsWith(zoneSuffix);
   const text = hasSuffix ? fileName.slice(0, -zoneSuffix.length) : fileName;
   if (!hasSuffix) {
-    if (!text.includes('.')) return { ignored: `${useSuffix}, or in one that is called as the zone and has a dot` };
+    if (!text.includes('.'))
+      return { ignored: `${useSuffix}, or in one that is called as the zone and has a dot` };
     const ending = /\.[^.]*$/.exec(text)?.[0].toLowerCase() ?? '';
     if (otherEndings.has(ending)) return { ignored: `it ends with ${ending}; ${useSuffix}` };
     if (/^db\./i.test(text)) return { ignored: `it begins with db.; ${useSuffix}` };
@@ -56,9 +55,37 @@ export function meaningOfFileName(fileName: string): FileMeaning {
 
 /** What stands beside zone files and is none. */
 const otherEndings: ReadonlySet<string> = new Set([
-  ...['.bak', '.old', '.orig', '.rej', '.save', '.swp', '.swo', '.tmp', '.new', '.part', '.dpkg-dist', '.dpkg-old'],
+  ...[
+    '.bak',
+    '.old',
+    '.orig',
+    '.rej',
+    '.save',
+    '.swp',
+    '.swo',
+    '.tmp',
+    '.new',
+    '.part',
+    '.dpkg-dist',
+    '.dpkg-old',
+  ],
   ...['.jnl', '.jbk', '.key', '.private', '.state', '.inc', '.include', '.signed', '.raw', '.db', '.log'],
-  ...['.md', '.txt', '.yaml', '.yml', '.json', '.conf', '.pem', '.gz', '.xz', '.bz2', '.zst', '.zip', '.tar', '.sh'],
+  ...[
+    '.md',
+    '.txt',
+    '.yaml',
+    '.yml',
+    '.json',
+    '.conf',
+    '.pem',
+    '.gz',
+    '.xz',
+    '.bz2',
+    '.zst',
+    '.zip',
+    '.tar',
+    '.sh',
+  ],
 ]);
 
 function zoneOf(text: string): Name | undefined {
@@ -67,7 +94,9 @@ function zoneOf(text: string): Name | undefined {
   try {
     const labels = text
       .split('.')
-      .map((label) => label.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16))));
+      .map((label) =>
+        label.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16))),
+      );
     return Name.fromLabels(labels.map((label) => Buffer.from(label, 'latin1')));
   } catch {
     // Too long a name, or label.

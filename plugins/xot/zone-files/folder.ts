@@ -99,4 +99,3 @@ export async function isUnchanged(stamps: ReadonlyMap<string, string>): Promise<
   }
   return true;
 }
-

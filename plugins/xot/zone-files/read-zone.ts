@@ -4,7 +4,14 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Name, RrClass, RrType, type ResourceRecord } from '../../../core/index.ts';
-import { includedPath, inWords, openConfined, stampOf, unusable, type ConfinedFile } from './confined-file.ts';
+import {
+  includedPath,
+  inWords,
+  openConfined,
+  stampOf,
+  unusable,
+  type ConfinedFile,
+} from './confined-file.ts';
 import type { UpstreamError } from '../upstream/upstream.ts';
 import { ZoneTextError, ZoneTextReader, type IncludedFile, type RecordSink } from './core.ts';
 
@@ -156,7 +163,8 @@ class FileStack {
     const mistake = (wrong: string, right: string, cause?: unknown): ZoneTextError =>
       new ZoneTextError(place, wrong, right, cause);
     this.#includes += 1;
-    if (this.#includes > maxIncludes) throw mistake(`more than ${maxIncludes} files included`, 'include fewer');
+    if (this.#includes > maxIncludes)
+      throw mistake(`more than ${maxIncludes} files included`, 'include fewer');
     const from = this.#files.at(-1)?.path ?? this.#reading.file;
     const target = includedPath(from, path);
     try {

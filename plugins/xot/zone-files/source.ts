@@ -98,7 +98,12 @@ export class FileSource implements ZoneSource {
   }
 
   /** Rejects as `check` does, and with what `store` throws. */
-  async fetch(zone: Name, have: ZoneVersion | undefined, store: Store, signal: AbortSignal): Promise<Fetched> {
+  async fetch(
+    zone: Name,
+    have: ZoneVersion | undefined,
+    store: Store,
+    signal: AbortSignal,
+  ): Promise<Fetched> {
     const listed = await this.#zone(zone);
     const known = this.#known.get(zone.key);
     const isKnown = have !== undefined && known?.version.serial === have.serial;
@@ -128,7 +133,9 @@ export class FileSource implements ZoneSource {
     }
     const listed = this.#folder.zones.get(zone.key);
     if (listed === undefined) {
-      throw unusable(`${this.#options.folder}: there is no file of the zone ${zone.toString()}, as ${zone.toString()}.zone`);
+      throw unusable(
+        `${this.#options.folder}: there is no file of the zone ${zone.toString()}, as ${zone.toString()}.zone`,
+      );
     }
     return listed;
   }
@@ -183,7 +190,8 @@ export class FileSource implements ZoneSource {
       for (const message of made.splice(0)) {
         const there = served.messages[compared];
         compared += 1;
-        if (there === undefined || !message.equals(await openMessage(there))) throw sameSerial(listed.file, served.serial);
+        if (there === undefined || !message.equals(await openMessage(there)))
+          throw sameSerial(listed.file, served.serial);
       }
     };
     const writer = new ZoneWriter(listed.name, (message) => made.push(message));
@@ -196,7 +204,9 @@ export class FileSource implements ZoneSource {
     writer.finish();
     await compareMade();
     const isSame =
-      compared === served.messages.length && read.soa.ttl === served.soa.ttl && read.soa.rdata.equals(served.soa.rdata);
+      compared === served.messages.length &&
+      read.soa.ttl === served.soa.ttl &&
+      read.soa.rdata.equals(served.soa.rdata);
     if (!isSame) throw sameSerial(listed.file, served.serial);
     await nextTurn();
     return read;

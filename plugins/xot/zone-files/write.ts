@@ -88,7 +88,10 @@ async function replace(folder: string, file: string, version: ZoneVersion): Prom
 }
 
 /** Owner and group as they were, where we may. */
-async function giveTo(handle: FileHandle, old: { readonly uid: number; readonly gid: number }): Promise<void> {
+async function giveTo(
+  handle: FileHandle,
+  old: { readonly uid: number; readonly gid: number },
+): Promise<void> {
   const own = await handle.stat();
   if (own.uid === old.uid && own.gid === old.gid) return;
   await handle.chown(old.uid, old.gid).catch(() => handle.chown(own.uid, old.gid).catch(() => undefined));

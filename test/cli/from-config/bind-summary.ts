@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { readBind } from '../../../cli/from-config/bind.ts';
-import type { OldConfig, SourcePlace } from '../../../cli/from-config/old-config.ts';
+import type { OldConfig, SourcePlace, UpdateRecords } from '../../../cli/from-config/old-config.ts';
 
 export const fixtures = path.join(import.meta.dirname, 'bind');
 
@@ -27,10 +27,16 @@ export function readText(text: string): OldConfig {
 
 /** One line for each peer: 'line: key K at A (label): action zones'. */
 export function peerLines({ peers }: OldConfig): string[] {
-  return peers.map(({ keyName, address, label, actions, zones, at }) => {
+  return peers.map(({ keyName, address, label, actions, records, zones, at }) => {
     const who = [keyName && `key ${keyName}`, address, label && `(${label})`].filter(Boolean).join(' ');
-    return `${place(at)}: ${who}: ${actions.join()} ${zones.join(' ')}`;
+    return `${place(at)}: ${who}: ${actions.join()} ${zones.join(' ')}${recordWords(records)}`;
   });
+}
+
+/** ' [A,TXT of a.example *.a.example]'; empty for all records. */
+export function recordWords(records: UpdateRecords | undefined): string {
+  if (records === undefined) return '';
+  return ` [${records.types?.join() ?? 'all'} of ${records.names?.join(' ') ?? 'all'}]`;
 }
 
 export function openLines({ open }: OldConfig): string[] {

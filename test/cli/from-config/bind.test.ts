@@ -165,12 +165,9 @@ const cases: readonly Case[] = [
       '4: key dhcp: update lan.example',
       '4: 192.0.2.67: update lan.example',
       '9: key acme.web.example: update acme.example',
+      '10: key dhcp: update acme.example [TXT of _acme-challenge.acme.example]',
     ],
-    unknown: [
-      '10: grant dhcp name _acme-challenge.acme.example. TXT;',
-      '17: deny dhcp name www.denied.example.;',
-      '17: grant acme.web.example zonesub ANY;',
-    ],
+    unknown: ['17: deny dhcp name www.denied.example.;', '17: grant acme.web.example zonesub ANY;'],
     notes: ['11: grant local-ddns zonesub any;', '19: update-policy local;'],
   },
   {
@@ -294,6 +291,66 @@ describe('readBind', () => {
     it('update-policy for what counts beside allow-update', () => {
       const config = readText(zone('update-policy local; allow-update { any; };'));
       expect(openLines(config).filter((line) => line.includes('update:'))).to.deep.equal([]);
+    });
+
+    describe('rules of update-policy', () => {
+      const policy = (rule: string) => readText(zone(`update-policy { ${rule} };`));
+      const said: [rule: string, records: string][] = [
+        ['grant k zonesub ANY;', ''],
+        ['grant k zonesub A AAAA;', ' [A,AAAA of all]'],
+        ['grant k name a.example. any;', ' [all of a.example]'],
+        ['grant k subdomain A.example. TXT;', ' [TXT of a.example *.a.example]'],
+        ['grant k wildcard *.a.example. TYPE65280;', ' [TYPE65280 of *.a.example]'],
+        ['grant host.example self . A;', ' [A of host.example]'],
+        ['grant host.example. selfsub host.example. ANY;', ' [all of host.example *.host.example]'],
+        ['grant host.example selfwild . SRV;', ' [SRV of *.host.example]'],
+      ];
+      for (const [rule, records] of said) {
+        it(`${rule} gives${records || ' the zone'}`, () => {
+          const config = policy(rule);
+          expect(config.peers.filter(({ actions }) => actions.includes('update'))).to.have.length(1);
+          expect(
+            peerLines(config)
+              .find((line) => line.includes('update'))
+              ?.split('example.com')[1],
+          ).to.equal(records);
+          expect([unknownLines(config), noteLines(config)]).to.deep.equal([[], []]);
+        });
+      }
+
+      it('without types are carried over, with a word about those that BIND leaves out', () => {
+        const config = policy('grant k subdomain a.example.;');
+        expect(peerLines(config).at(-1)).to.match(/ \[all of a\.example \*\.a\.example\]$/);
+        expect(config.notes?.map(({ why }) => why.slice(0, 58))).to.deep.equal(
+          ['without types BIND leaves out NS, SOA and RRSIG; the rule h'].map((text) => text.slice(0, 58)),
+        );
+      });
+
+      const reported = [
+        'grant * self . A;',
+        'grant k wildcard a.example. A;',
+        'grant k name *.a.example. A;',
+        'grant k name a.example. PTR(1);',
+        'grant k krb5-self . A;',
+        'grant k 6to4-self . PTR;',
+        'grant k name . A;',
+      ];
+      for (const rule of reported) {
+        it(`${rule} are reported`, () => {
+          const config = policy(rule);
+          expect(config.peers.filter(({ actions }) => actions.includes('update'))).to.deep.equal([]);
+          expect(config.unknown.map(({ why }) => why)).to.deep.equal([
+            'which records these are cannot be said in an access list: this stays with the primary, by key',
+          ]);
+        });
+      }
+
+      it('of one key are kept apart', () => {
+        const config = policy(
+          'grant k name a.example. A; grant k name b.example. TXT; grant k name c.example. A;',
+        );
+        expect(peerLines(config).filter((line) => line.includes('update'))).to.have.length(3);
+      });
     });
 
     it('names of keys and zones without regard to case, dots and quotes', () => {

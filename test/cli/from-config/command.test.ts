@@ -130,7 +130,18 @@ describe('danced access from-config', () => {
     );
     expect(facts.kind).to.equal('bind');
     expect(facts.clients.map(({ name, allow }) => ({ name, allow }))).to.deep.equal([
-      { name: 'dhcp.lan.example', allow: [{ action: 'update', zones: ['lan.example'] }] },
+      {
+        name: 'dhcp.lan.example',
+        allow: [
+          { action: 'update', zones: ['lan.example'] },
+          {
+            action: 'update',
+            zones: ['acme.example'],
+            names: ['_acme-challenge.acme.example'],
+            types: ['TXT'],
+          },
+        ],
+      },
       { name: '_xfr.acme.web.example', allow: [{ action: 'update', zones: ['acme.example'] }] },
     ]);
     expect([facts.needsName, facts.secondaries]).to.deep.equal([[], []]);

@@ -47,12 +47,12 @@ describe('reading knot.conf', () => {
     'updates.conf': {
       ...nothing,
       zones: ['dynamic.example'],
-      peers: ['updates.conf:13 transfer+update key admin (whole-zone): dynamic.example'],
-      unknown: [
-        'updates.conf:21 acl: addresses-only, update-type or update-owner',
-        'updates.conf:28 acl: challenges, update-type or update-owner',
-        'updates.conf:33 acl: no-deletes, deny: on',
+      peers: [
+        'updates.conf:13 transfer+update key admin (whole-zone): dynamic.example',
+        'updates.conf:17 update 192.0.2.53 key dhcp (addresses-only): dynamic.example [A,AAAA of all]',
+        'updates.conf:22 update key acme (challenges): dynamic.example [TXT of _acme-challenge.dynamic.example *._acme-challenge.dynamic.example _acme-challenge.www.dynamic.example *._acme-challenge.www.dynamic.example]',
       ],
+      unknown: ['updates.conf:33 acl: no-deletes, deny: on'],
     },
     'order-and-denials.conf': {
       ...nothing,

@@ -11,6 +11,8 @@ import type {
   SourcePlace,
 } from '../../../cli/from-config/old-config.ts';
 
+import { recordWords } from './bind-summary.ts';
+
 /** The secrets in the fixtures, and parts of them that must never be seen again. */
 export const secrets = [
   'bm90LWEtc2VjcmV0LW9ubHktYW4tZXhhbXBsZQ',
@@ -29,7 +31,9 @@ export interface ShownConfig {
 export function showConfig({ zones, peers, open, notified = [], unknown }: OldConfig): ShownConfig {
   return {
     zones,
-    peers: peers.map((peer) => `${where(peer.at)} ${peer.actions.join('+')} ${who(peer)}`),
+    peers: peers.map(
+      (peer) => `${where(peer.at)} ${peer.actions.join('+')} ${who(peer)}${recordWords(peer.records)}`,
+    ),
     open: open.map(({ zone, at, what }) => `${where(at)} ${zone} ${what}`),
     notified: notified.map((target) => `${where(target.at)} ${who(target)}`),
     unknown: unknown.map(({ at, statement }) => `${where(at)} ${statement}`),

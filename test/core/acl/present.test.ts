@@ -28,9 +28,17 @@ describe('the written form of rights', () => {
           comment: 'ask noc@partner.example',
         },
         { action: 'resolve', view: 'internal' },
+        {
+          action: 'update',
+          zones: ['example.com'],
+          names: ['_acme-challenge.example.com', '*.dyn.example.com', '*'],
+          types: ['TXT', 'TYPE65280'],
+          rate: '10/s',
+        },
       ],
       deny: [
         { action: 'transfer', zones: ['hr.example.com'], 'not-after': '2027-01-01T00:00:00Z', comment: 'no' },
+        { action: 'update', names: ['example.com'], types: ['SOA', 'NS', 'DNSKEY'] },
       ],
       comment: 'ours',
     };
@@ -55,6 +63,11 @@ describe('the written form of rights', () => {
           { action: 'query', 'not-before': '2026-11-23T12:00:00Z', 'not-after': '2026-11-23T13:00:00Z' },
         ],
       },
+    ],
+    [
+      'types as people write them',
+      { allow: [{ action: 'update', zones: ['*'], types: ['txt', 'TYPE1', 'A', 'type257'] }] },
+      { allow: [{ action: 'update', zones: ['*'], types: ['TXT', 'A', 'CAA'] }] },
     ],
     [
       'a dot at the end of a zone',
@@ -110,10 +123,18 @@ describe('the written form of rights', () => {
     const limits = fc
       .tuple(optional('rate', rate), optional('burst', count), optional('requests-at-once', places))
       .map(([rated, burst, atOnce]) => ({ ...rated, ...('rate' in rated && burst), ...atOnce }));
+    const types = fc.array(fc.constantFrom('A', 'TXT', 'CAA', 'TYPE65280'), { minLength: 1, maxLength: 3 });
     const allow = fc
       .tuple(
         fc.oneof(
           fc.record({ action: fc.constantFrom('transfer', 'notify', 'update'), zones }),
+          fc
+            .tuple(
+              fc.record({ action: fc.constant('update'), zones }),
+              optional('names', zones),
+              optional('types', types),
+            )
+            .map((parts) => Object.assign({}, ...parts) as { action: string }),
           fc
             .tuple(fc.constantFrom('resolve', 'query'), optional('zones', zones), optional('view', word))
             .map(([action, ...more]) => Object.assign({ action }, ...more) as { action: string }),
@@ -147,7 +168,7 @@ describe('the written form of rights', () => {
     const comparable = (rights: RuleSet): unknown =>
       JSON.parse(
         JSON.stringify(rights, (key, value: unknown) =>
-          key === 'zones' && value !== undefined
+          (key === 'zones' || key === 'names') && value !== undefined
             ? (value as { patterns: { kind: string; name?: Name }[] }).patterns.map(
                 ({ kind, name: of }) => `${kind} ${of?.key ?? ''}`,
               )

@@ -32,6 +32,7 @@ function wrongWith(text: string, prefix: RegExp): string {
 
 const zonesMissing = 'zones: missing; write the zones, or ["*"] for every zone';
 const actionWords = 'write one of: transfer, notify, update, resolve, query';
+const notOfUpdate = 'means nothing for this action; names and types of records are for update';
 const notBefore = 'not-after: is before not-before; write a time that is not before not-before';
 const allowExample = 'for example: allow: [{ action: transfer, zones: [example.com] }]';
 const timeExample = 'for example: not-after: 2026-12-01T12:00:00Z';
@@ -114,10 +115,28 @@ describe('the schema of rules', () => {
       `{ action: resolve, comment: ${'x'.repeat(257)} }`,
       `comment: "${'x'.repeat(57)}..." has more than 256 characters; ${commentExample}`,
     ],
+    ...['transfer', 'notify', 'resolve', 'query'].flatMap((action): [string, string][] => [
+      [`{ action: ${action}, zones: ["*"], names: [a.example] }`, `names: ${notOfUpdate}`],
+      [`{ action: ${action}, zones: ["*"], types: [A] }`, `types: ${notOfUpdate}`],
+    ]),
+    ['{ action: update, zones: ["*"], names: [] }', 'names: is an empty list; write at least 1'],
+    ['{ action: update, zones: ["*"], types: [] }', 'types: is an empty list; write at least 1'],
+    [
+      '{ action: update, zones: ["*"], names: [a.*.example] }',
+      'names[0]: "a.*.example" has a * that is not the whole first label; for example: - _acme-challenge.example.com',
+    ],
+    [
+      '{ action: update, zones: ["*"], types: [ADDRESS] }',
+      'types[0]: "ADDRESS" is not a type of records; for example: - TXT',
+    ],
+    ...['ANY', 'AXFR', 'OPT', 'TSIG', 'TYPE0'].map((type): [string, string] => [
+      `{ action: update, zones: ["*"], types: [${type}] }`,
+      `types[0]: "${type}" is not a type that records of a zone have; for example: - TXT`,
+    ]),
     ['{ action: resolve, zone: [a] }', 'zone: unknown key; did you mean zones?'],
     [
       '{ action: resolve, max: 3 }',
-      'max: unknown key; the keys here are: action, zones, view, rate, burst, requests-at-once, transfers-at-once, not-before, not-after, comment',
+      'max: unknown key; the keys here are: action, zones, names, types, view, rate, burst, requests-at-once, transfers-at-once, not-before, not-after, comment',
     ],
   ];
   for (const [rule, says] of allowRules) {
@@ -127,7 +146,8 @@ describe('the schema of rules', () => {
     });
   }
 
-  const noSuchKey = 'unknown key; the keys here are: action, zones, not-before, not-after, comment';
+  const noSuchKey =
+    'unknown key; the keys here are: action, zones, names, types, not-before, not-after, comment';
   const denyRules: [rule: string, says: string][] = [
     ['{ zones: ["*"] }', `action: missing; ${actionWords}`],
     ['{ action: resolve, rate: 5/s }', `rate: ${noSuchKey}`],
@@ -136,6 +156,8 @@ describe('the schema of rules', () => {
     ['{ action: resolve, requests-at-once: 1 }', `requests-at-once: ${noSuchKey}`],
     ['{ action: transfer, transfers-at-once: 1 }', `transfers-at-once: ${noSuchKey}`],
     ['{ action: resolve, zones: [] }', 'zones: is an empty list; write at least 1'],
+    ['{ action: transfer, names: [a.example] }', `names: ${notOfUpdate}`],
+    ['{ action: query, types: [A] }', `types: ${notOfUpdate}`],
     ['{ action: resolve, not-before: 2026-12-01, not-after: 2026-11-01 }', notBefore],
   ];
   for (const [rule, says] of denyRules) {

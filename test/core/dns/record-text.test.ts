@@ -158,7 +158,7 @@ describe('parseRecords', () => {
       /^line 1: data that has another length/,
     ],
     ['octets that are not the type', 'a. A \\# 3 010203', /^line 1: an RDATA shorter/],
-    ['a type that is read as octets only', 'a. NAPTR x', /^line 1: NAPTR records are read as/],
+    ['a type that is read as octets only', 'a. WKS x', /^line 1: WKS records are read as/],
     [
       'a date that does not exist',
       'a. RRSIG A 8 1 1 20260230000000 1 1 . AAAA',

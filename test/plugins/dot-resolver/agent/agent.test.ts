@@ -69,7 +69,7 @@ describe('dot-resolver/agent', () => {
     return new Promise<ReturnType<typeof parseMessage>>((resolve, reject) => {
       const from = { remote: '127.0.0.1:1', isStream: false, udpOctets: 1232, idleTimeMs: 0 };
       handler(encodeMessage(query), from, (octets) => {
-        if (octets === undefined) reject(new Error('silence'));
+        if (!Buffer.isBuffer(octets)) reject(new Error('no message'));
         else resolve(parseMessage(octets));
       });
     });

@@ -112,7 +112,7 @@ describe('the requests of an agent', () => {
   });
 
   function askOctets(octets: Buffer, isStream = false): Promise<Buffer | undefined> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       questions.take(
         octets,
         {
@@ -121,7 +121,10 @@ describe('the requests of an agent', () => {
           udpOctets: isStream ? 65_535 : 1232,
           idleTimeMs: isStream ? 10_000 : 0,
         },
-        resolve,
+        (reply) => {
+          if (reply === undefined || Buffer.isBuffer(reply)) resolve(reply);
+          else reject(new Error('a stream'));
+        },
       );
     });
   }

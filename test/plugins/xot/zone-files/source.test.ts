@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -67,10 +76,15 @@ describe('FileSource', () => {
   it('makes a version of a zone out of its file [RFC1035-5.1]', async () => {
     write('corp.example.zone', text(7));
     const version = versionOf(await fetch());
-    expect(linesOf(version)).to.deep.equal(['corp.example. 60 IN NS ns.corp.example.', 'ns.corp.example. 60 IN A 192.0.2.1']);
+    expect(linesOf(version)).to.deep.equal([
+      'corp.example. 60 IN NS ns.corp.example.',
+      'ns.corp.example. 60 IN A 192.0.2.1',
+    ]);
     expect([version.serial, version.records, version.zone.toString()]).to.deep.equal([7, 3, 'corp.example']);
     expect(version.octets).to.equal((version.messages[0] as Buffer).length);
-    expect(presentRecord(version.soa)).to.equal('corp.example. 60 IN SOA ns.corp.example. host.corp.example. 7 2 3 4 5');
+    expect(presentRecord(version.soa)).to.equal(
+      'corp.example. 60 IN SOA ns.corp.example. host.corp.example. 7 2 3 4 5',
+    );
   });
 
   it('says that nothing is new while the files are as they were', async () => {
@@ -129,7 +143,9 @@ describe('FileSource', () => {
 
   it('says where a file is wrong', async () => {
     write('corp.example.zone', text(7, 'a A 192.0.2\n'));
-    expect(await rejection(fetch())).to.equal(`${file('corp.example.zone')}:5:5: not an IPv4 address; correct this entry`);
+    expect(await rejection(fetch())).to.equal(
+      `${file('corp.example.zone')}:5:5: not an IPv4 address; correct this entry`,
+    );
     write('corp.example.zone', text(7, 'a A 192.0.2.3\n'));
     expect(versionOf(await fetch()).records).to.equal(4);
   });
@@ -138,13 +154,17 @@ describe('FileSource', () => {
     write('corp.example.zone', text(7, '$GENERATE 1-1000 a$ A 192.0.2.1\n'));
     expect(await rejection(fetch())).to.match(/:5:1: .*more than 1000 records; raise the limit/);
     limits = { 'zone-octets': 50, 'zone-records': 1_000 };
-    expect(await rejection(fetch())).to.match(/octets, more than the 50 that are left of the limit zone-octets/);
+    expect(await rejection(fetch())).to.match(
+      /octets, more than the 50 that are left of the limit zone-octets/,
+    );
   });
 
   it('rejects as soon as nobody wants it any more', async () => {
     write('corp.example.zone', text(7));
     const reason = new Error('closing');
-    expect(await rejection(source.fetch(zone, undefined, store, AbortSignal.abort(reason)))).to.equal('closing');
+    expect(await rejection(source.fetch(zone, undefined, store, AbortSignal.abort(reason)))).to.equal(
+      'closing',
+    );
   });
 
   it('lets the event loop turn while it reads', async () => {
@@ -193,7 +213,9 @@ describe('FileSource', () => {
         writeFileSync(join(outside, 'secret'), 'a A 192.0.2.2\n');
         write('corp.example.zone', text(7, `$INCLUDE ${path()}\n`));
         const words = await rejection(fetch());
-        expect(words).to.match(/corp\.example\.zone:5:10: the file to include cannot be used: .*: it is not in .*; zone files/);
+        expect(words).to.match(
+          /corp\.example\.zone:5:10: the file to include cannot be used: .*: it is not in .*; zone files/,
+        );
         expect(words).not.to.contain('192.0.2.2');
       });
     }
@@ -210,7 +232,9 @@ describe('FileSource', () => {
       mkdirSync(file('sub'));
       for (const path of ['fifo', 'sub']) {
         write('corp.example.zone', text(7, `$INCLUDE ${path}\n`));
-        expect(await rejection(fetch()), path).to.match(/:5:10: the file to include cannot be used: .*not a regular file/);
+        expect(await rejection(fetch()), path).to.match(
+          /:5:10: the file to include cannot be used: .*not a regular file/,
+        );
       }
       write('corp.example.zone', text(7, '$INCLUDE nothing\n'));
       expect(await rejection(fetch())).to.match(/there is no such file; create it/);
@@ -220,7 +244,9 @@ describe('FileSource', () => {
       limits = { 'zone-octets': 1_000, 'zone-records': 1_000 };
       write('part', `; ${'x'.repeat(600)}\n`);
       write('corp.example.zone', text(7, '$INCLUDE part\n$INCLUDE part\n'));
-      expect(await rejection(fetch())).to.match(/:6:10: .*more than the \d+ that are left of the limit zone-octets/);
+      expect(await rejection(fetch())).to.match(
+        /:6:10: .*more than the \d+ that are left of the limit zone-octets/,
+      );
     });
   });
 
@@ -228,10 +254,25 @@ describe('FileSource', () => {
     const names = async (): Promise<string[]> => (await source.look()).zones.map(String).sort();
 
     it('finds zones by the names of files, and tells once what it leaves alone', async () => {
-      for (const name of ['corp.example.zone', 'b.example', 'tld.zone', '@.zone', 'A.Example.zone', '0%2f25.2.0.192.in-addr.arpa.zone']) {
+      for (const name of [
+        'corp.example.zone',
+        'b.example',
+        'tld.zone',
+        '@.zone',
+        'A.Example.zone',
+        '0%2f25.2.0.192.in-addr.arpa.zone',
+      ]) {
         write(name, text(1));
       }
-      for (const name of ['README', 'corp.example.zone~', '#b.example#', 'c.example.bak', '.hidden.zone', 'db.d.example', 'x..y.zone']) {
+      for (const name of [
+        'README',
+        'corp.example.zone~',
+        '#b.example#',
+        'c.example.bak',
+        '.hidden.zone',
+        'db.d.example',
+        'x..y.zone',
+      ]) {
         write(name, text(1));
       }
       mkdirSync(file('sub.zone'));
@@ -246,7 +287,9 @@ describe('FileSource', () => {
       write('corp.example', text(1));
       write('corp.example.zone', text(2));
       expect(await names()).to.deep.equal([]);
-      expect(log.of('two files for one zone')[0]?.fields.problem).to.match(/none of them is used; leave one of them/);
+      expect(log.of('two files for one zone')[0]?.fields.problem).to.match(
+        /none of them is used; leave one of them/,
+      );
       unlinkSync(file('corp.example.zone'));
       expect(await names()).to.deep.equal(['corp.example']);
       write('corp.example.zone', text(2));
@@ -260,7 +303,9 @@ describe('FileSource', () => {
       unlinkSync(file('corp.example.zone'));
       expect(await names()).to.deep.equal(['corp.example']);
       expect(await names()).to.deep.equal([]);
-      expect(await rejection(fetch())).to.match(/there is no file of the zone corp\.example, as corp\.example\.zone/);
+      expect(await rejection(fetch())).to.match(
+        /there is no file of the zone corp\.example, as corp\.example\.zone/,
+      );
     });
 
     it('keeps what it had when the folder cannot be read', async () => {
