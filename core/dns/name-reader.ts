@@ -19,18 +19,35 @@ const headerOctets = 12;
 const pointerMark = 0xc0;
 /** RFC 1035 section 4.1.4: 14 bits. */
 const pointerReach = 1 << 14;
-/** By offset of a pointer's target: the number of the reader that found the name there to be within its zone. */
-const withinBy = new Float64Array(pointerReach);
+/**
+ * Tables that all readers share, since one for each message would cost more than what it saves: what a reader notes has its number
+ * with it, and what another one overwrites is found out again.
+ *
+ * By offset of a pointer's target: the number of the reader that found the name there to be within its zone; and number and
+ * length, expanded, of the name there.
+ */
+const withinBy = new Uint32Array(pointerReach);
+const lengthsBy = new Uint32Array(1 << 16);
+const lengthBits = 8;
+const maxNumber = 2 ** (32 - lengthBits) - 1;
 let lastNumber = 0;
+
+function nextNumber(): number {
+  if (lastNumber === maxNumber) {
+    lastNumber = 0;
+    withinBy.fill(0);
+    lengthsBy.fill(0);
+  }
+  lastNumber += 1;
+  return lastNumber;
+}
 
 export class NameReader {
   readonly octets: Buffer;
-  /** By offset: length, expanded, of the name that begins there; 0 if it was not reached through a pointer yet. */
-  #lengths: Uint8Array | undefined;
   /** How much of the budget is spent. */
   #expanded = 0;
-  /** Tells what this reader noted in `withinBy` from what others did. */
-  readonly #number = ++lastNumber;
+  /** Tells what this reader noted in the tables below from what others did. */
+  readonly #number = nextNumber();
   #sharedTarget = -1;
   #sharedName = Name.root;
 
@@ -39,8 +56,7 @@ export class NameReader {
   }
 
   /**
-   * Checks the name at an offset and returns where the octets after it begin. Allocates nothing, but for one table
-   * when the first pointer is met. Throws DnsFormatError; also for a pointer where `pointersAllowed` is false.
+   * Checks the name at an offset and returns where the octets after it begin. Allocates nothing. Throws DnsFormatError; also for a pointer where `pointersAllowed` is false.
    */
   skip(start: number, pointersAllowed: boolean): number {
     const { octets } = this;
@@ -119,10 +135,9 @@ export class NameReader {
   /** Expanded length of the name at a pointer's target. */
   #lengthAt(target: number): number {
     const { octets } = this;
-    const lengths = (this.#lengths ??= new Uint8Array(octets.length));
     let at = target;
     let runStart = target;
-    let length = lengths[target] ?? 0;
+    let length = this.#known(target);
     if (length !== 0) return length;
     for (;;) {
       if (at >= octets.length) throw pastTheEnd(at);
@@ -139,21 +154,27 @@ export class NameReader {
       }
       runStart = at = this.#target(at, runStart);
       // Only here: at a label in mid-run, what is remembered was checked against another start of the run.
-      const known = lengths[at] ?? 0;
+      const known = this.#known(at);
       length += known;
       if (known !== 0) break;
     }
     if (length > maxNameOctets) throw tooLong(target);
-    this.#remember(lengths, target, length);
+    this.#remember(target, length);
     return length;
   }
 
+  /** Length, expanded, of the name at an offset; 0 if it was not reached through a pointer yet. */
+  #known(at: number): number {
+    const noted = lengthsBy[at] ?? 0;
+    return noted >>> lengthBits === this.#number ? noted & maxNameOctets : 0;
+  }
+
   /** Notes the length of the name at `target` and of every name inside it. */
-  #remember(lengths: Uint8Array, target: number, length: number): void {
+  #remember(target: number, length: number): void {
     let at = target;
     let left = length;
-    while (lengths[at] === 0) {
-      lengths[at] = left;
+    while (this.#known(at) === 0) {
+      lengthsBy[at] = (this.#number << lengthBits) | left;
       const octet = this.octets.readUInt8(at);
       if (octet === 0) return;
       if (octet > maxLabelOctets) {

@@ -10,9 +10,16 @@ import { uint16, uint8 } from './unsigned.ts';
 import { unescapeOctets } from './zone-tokens.ts';
 
 /** RFC 9460 section 14.3.2, RFC 9461 section 7. */
-const keyNumbers: Readonly<Record<string, number>> = {
-  ...{ mandatory: 0, alpn: 1, 'no-default-alpn': 2, port: 3, ipv4hint: 4, ech: 5, ipv6hint: 6, dohpath: 7 },
-};
+const Key = {
+  MANDATORY: 0,
+  ALPN: 1,
+  NO_DEFAULT_ALPN: 2,
+  PORT: 3,
+  IPV4HINT: 4,
+  ECH: 5,
+  IPV6HINT: 6,
+  DOHPATH: 7,
+} as const;
 const maxKey = 65_534;
 
 export function serviceBinding(fields: TextFields): Buffer {
@@ -49,31 +56,32 @@ function nextParameter(fields: TextFields): { key: number; value: string | undef
 }
 
 function keyOf(name: string): number | undefined {
-  if (Object.hasOwn(keyNumbers, name)) return keyNumbers[name];
+  const known = name.toUpperCase().replaceAll('-', '_');
+  if (Object.hasOwn(Key, known) && !name.includes('_')) return Key[known as keyof typeof Key];
   const digits = /^key(0|[1-9][0-9]{0,4})$/.exec(name)?.[1];
   return digits !== undefined && Number(digits) <= maxKey ? Number(digits) : undefined;
 }
 
 function encodeValue(key: number, value: string | undefined): Buffer {
-  if (key === keyNumbers['no-default-alpn']) {
+  if (key === Key.NO_DEFAULT_ALPN) {
     if (value !== undefined) throw new DnsFormatError('no-default-alpn has no value');
     return Buffer.alloc(0);
   }
   const octets = unescapeOctets(value ?? '');
-  if (key > 7) return octets;
+  if (key > Key.DOHPATH) return octets;
   if (octets.length === 0) throw new DnsFormatError('a parameter without the value that it needs');
   switch (key) {
-    case keyNumbers.mandatory:
+    case Key.MANDATORY:
       return Buffer.concat(mandatoryKeys(octets.toString('latin1')).map(uint16));
-    case keyNumbers.alpn:
+    case Key.ALPN:
       return Buffer.concat(valueList(octets).flatMap((id) => [uint8(id.length), id]));
-    case keyNumbers.port:
+    case Key.PORT:
       return uint16(portOf(octets.toString('latin1')));
-    case keyNumbers.ipv4hint:
+    case Key.IPV4HINT:
       return Buffer.concat(octets.toString('latin1').split(',').map(encodeA));
-    case keyNumbers.ipv6hint:
+    case Key.IPV6HINT:
       return Buffer.concat(octets.toString('latin1').split(',').map(encodeAaaa));
-    case keyNumbers.ech: {
+    case Key.ECH: {
       const config = Buffer.from(octets.toString('latin1'), 'base64');
       if (config.toString('base64') !== octets.toString('latin1'))
         throw new DnsFormatError('ech is not base 64');
@@ -86,7 +94,7 @@ function encodeValue(key: number, value: string | undefined): Buffer {
 
 function mandatoryKeys(text: string): number[] {
   const keys = text.split(',').map((name) => keyOf(name.toLowerCase()) ?? NaN);
-  if (keys.some((key) => Number.isNaN(key) || key === 0) || new Set(keys).size !== keys.length) {
+  if (keys.some((key) => Number.isNaN(key) || key === Key.MANDATORY) || new Set(keys).size !== keys.length) {
     throw new DnsFormatError('mandatory is not a list of other parameters');
   }
   return keys.sort((a, b) => a - b);
@@ -94,12 +102,12 @@ function mandatoryKeys(text: string): number[] {
 
 /** RFC 9460 section 8: what is mandatory must be there. */
 function checkMandatory(parameters: ReadonlyMap<number, Buffer>): void {
-  const mandatory = parameters.get(0) ?? Buffer.alloc(0);
+  const mandatory = parameters.get(Key.MANDATORY) ?? Buffer.alloc(0);
   for (let at = 0; at < mandatory.length; at += 2) {
     if (!parameters.has(mandatory.readUInt16BE(at)))
       throw new DnsFormatError('a mandatory parameter is missing');
   }
-  if (parameters.has(2) && !parameters.has(1)) throw new DnsFormatError('no-default-alpn without alpn');
+  if (parameters.has(Key.NO_DEFAULT_ALPN) && !parameters.has(Key.ALPN)) throw new DnsFormatError('no-default-alpn without alpn');
 }
 
 /** RFC 9460 appendix A.1: parts with commas between; a backslash before a comma or a backslash makes it part of a part. */

@@ -37,7 +37,6 @@ export interface TransferReaderOptions {
   readonly zone: Name;
   /** IXFR: the SOA record of the version that is there; undefined for AXFR. */
   readonly have?: ResourceRecord | undefined;
-  /** Keeps a copy of what it gets. */
   readonly store: Store;
   /** Of a whole zone, and of the records of an incremental answer. */
   readonly maxRecords: number;

@@ -45,7 +45,7 @@ export interface Differences {
   readonly added: readonly ResourceRecord[];
 }
 
-/** Keeps a message, in memory or in a file. */
+/** Keeps a message, in memory or in a file: it is not to be written to again. */
 export type Store = (message: Buffer) => StoredMessage;
 
 /** Lets others have their turn; long work awaits it every few milliseconds. */

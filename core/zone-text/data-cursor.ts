@@ -18,7 +18,7 @@ export class DataCursor extends WordCursor {
   base64(): boolean {
     const { view, outView } = this;
     let { at, outAt } = this;
-    if (this.isAtEnd) return false;
+    if (view.getUint8(at) === Octet.NEWLINE) return false;
     for (;;) {
       const four = view.getInt32(at);
       const first = sextetPairs[four >>> 16] ?? none;

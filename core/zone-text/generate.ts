@@ -127,7 +127,9 @@ function format(value: number, width: number, base: string): string {
     case 'n':
     case 'N': {
       // The width counts the dots.
-      const digits = [...value.toString(16).padStart(Math.ceil(width / 2), '0')].reverse().join('.');
+      const digits = Array.from(value.toString(16).padStart(Math.ceil(width / 2), '0'))
+        .reverse()
+        .join('.');
       return base === 'n' ? digits : digits.toUpperCase();
     }
     default:

@@ -267,7 +267,7 @@ export class ZoneTextReader {
     }
     const text = source.octets.toString('latin1', cursor.at, end);
     cursor.at = end;
-    const entry = this.#inPlace(source, line, () => zoneEntries(text).next().value);
+    const entry = this.#inPlace(source, line, () => firstEntry(text));
     cursor.line += countLines(text);
     if (entry === undefined) return Entry.EMPTY;
     careful.owner =
@@ -365,6 +365,11 @@ export class ZoneTextReader {
     const place = { file, line: source.line, column: 1 };
     return new ZoneTextError(place, `in what $GENERATE makes: ${words}`, right, error);
   }
+}
+
+function firstEntry(text: string): ZoneEntry | undefined {
+  const [entry] = zoneEntries(text);
+  return entry;
 }
 
 function countLines(text: string): number {

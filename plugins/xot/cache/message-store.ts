@@ -14,6 +14,18 @@ const forgotten = new FinalizationRegistry<number>((descriptor) => {
   closeSync(descriptor);
 });
 
+/**
+ * Of a long zone what comes beyond this is kept where it lies, in the blocks that it was received in, which it fills; the few
+ * messages of a short one would each hold a block.
+ */
+const copiedOctets = 1 << 20;
+
+function copyOf(message: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(message.length);
+  message.copy(copy);
+  return copy;
+}
+
 /** Append-only, readable by nobody but this process. */
 class SpillFile implements MessageFile {
   readonly #descriptor: number;
@@ -50,7 +62,7 @@ class SpillFile implements MessageFile {
   }
 }
 
-/** Keeps the messages of one version that is being loaded. */
+/** Keeps the messages of one version that is being loaded: who gives one does not write to it again. */
 export interface Loading {
   readonly store: Store;
   /** It has become a version, which is counted from now on, or it has not. */
@@ -83,9 +95,7 @@ export class MessageStore {
         if (file === undefined && this.inMemory + message.length <= this.#memoryOctets()) {
           octets += message.length;
           this.#loading += message.length;
-          const kept = Buffer.allocUnsafeSlow(message.length);
-          message.copy(kept);
-          return kept;
+          return octets > copiedOctets ? message : copyOf(message);
         }
         file ??= this.#openFile();
         return { file, at: file.append(message), length: message.length };
