@@ -4,7 +4,15 @@
  *
  * Limitations: not kept over a restart.
  */
-import { differencesOctets, parseSoa, type Differences } from '../../../core/index.ts';
+import { differencesOctets, parseSoa, type Differences, type ZoneVersion } from '../../../core/index.ts';
+
+/** Differences of fewer octets fit into one message, and are given for the smallest zone. */
+const oneMessageOctets = 16_000;
+
+/** Differences that are longer than this are of no use: the zone itself is shorter (RFC 1995 section 5). */
+export function worthOctets(version: ZoneVersion): number {
+  return Math.max(version.octets, oneMessageOctets);
+}
 
 interface Kept {
   readonly step: Differences;

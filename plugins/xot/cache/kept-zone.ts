@@ -20,7 +20,7 @@ import {
   type ZoneVersion,
 } from '../../../core/index.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
-import { History } from './history.ts';
+import { History, worthOctets } from './history.ts';
 import type { CacheLimits } from './limits.ts';
 import type { MessageStore } from './message-store.ts';
 import type { CacheMeters } from './meters.ts';
@@ -295,7 +295,7 @@ export class KeptZone {
     const { limits, nowMs, store, meters, onChange } = this.#environment;
     if (this.#isClosed()) return;
     if (steps.length === 0) this.#history.clear();
-    else this.#history.add(steps, Math.min(limits()['history-octets'], version.octets));
+    else this.#history.add(steps, Math.min(limits()['history-octets'], worthOctets(version)));
     this.#version = version;
     this.#expiresMs = expiryOfNew(version.soa, expireSeconds, nowMs());
     store.count(this.name.key, version);

@@ -46,12 +46,12 @@ export const cacheLimits = {
     reason: 'zones that are looked after upstream at the same time; others wait for their turn',
   },
   'fresh-time': {
-    default: 1_000,
+    default: 0,
     min: 0,
     max: 86_400_000,
     unit: 'ms',
     reason:
-      'a request looks upstream for news if the last look is longer ago; so no NOTIFY is needed from beside us',
+      'a request has the SOA record looked up upstream, one lookup for all who wait, if the last one is longer ago; with 0 who was told of a change by the primary gets it here',
   },
   'fresh-wait': {
     default: 2_000,

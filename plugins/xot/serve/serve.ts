@@ -26,6 +26,7 @@ import {
   type StoredMessage,
   type ZoneVersion,
 } from '../../../core/index.ts';
+import { worthOctets } from '../cache/history.ts';
 import type { KeptZone } from '../cache/kept-zone.ts';
 import { clientGone, emptyReport, type RelayReport } from '../relay/report.ts';
 import { refusalReply, withOpt, type ReplyStyle } from '../request/reply.ts';
@@ -97,9 +98,10 @@ function shortest(
   version: ZoneVersion,
 ): readonly Differences[] | undefined {
   if (steps === undefined) return undefined;
-  if (differencesOctets(steps) <= version.octets) return steps;
+  const most = worthOctets(version);
+  if (differencesOctets(steps) <= most) return steps;
   const condensed = [condense(steps)];
-  return differencesOctets(condensed) <= version.octets ? condensed : undefined;
+  return differencesOctets(condensed) <= most ? condensed : undefined;
 }
 
 /** The messages of an answer. */

@@ -7,6 +7,7 @@ import { Name } from '../../../../core/dns/name.ts';
 import { Metrics } from '../../../../core/observe/metrics.ts';
 import { refusalLineLimits } from '../../../../core/observe/refusal-lines.ts';
 import type { GateRequest } from '../../../../core/plugin/contract.ts';
+import { signQuery, TsigVerifier } from '../../../../core/tsig/client.ts';
 import { NotifyReceiver } from '../../../../plugins/xot/notify/receiver.ts';
 import { parseSource, Sources } from '../../../../plugins/xot/notify/sources.ts';
 import { memoryLog } from '../../../support/memory-log.ts';
@@ -56,6 +57,13 @@ describe('taking NOTIFY messages', () => {
     receiver = new NotifyReceiver({
       isServed: (name) => name.equals(zone),
       onNotify: (name, serial) => taken.push([name.toString(), serial]),
+      keys: () =>
+        new Map([
+          [
+            Name.parse('gate.key').key,
+            { name: Name.parse('gate.key'), algorithm: 'hmac-sha256', secret: Buffer.alloc(32, 1) },
+          ],
+        ]),
       log,
       metrics: new Metrics(),
       nowMs: () => nowMs,
@@ -115,10 +123,51 @@ describe('taking NOTIFY messages', () => {
       expect(taken).to.deep.equal([]);
     });
 
-    it('refuses what is signed, since the signature cannot be proved', async () => {
-      const reply = await receiver.takePlain(signed(notify()), from, sources);
-      expect(parseMessage(reply ?? Buffer.alloc(0)).header.rcode).to.equal(Rcode.NOTAUTH);
-      expect(taken).to.deep.equal([]);
+    describe('signed by TSIG', () => {
+      const key = {
+        name: Name.parse('gate.key'),
+        algorithm: 'hmac-sha256',
+        secret: Buffer.alloc(32, 1),
+      } as const;
+      const other = { ...key, secret: Buffer.alloc(32, 2) };
+      const stranger = { ...key, name: Name.parse('other.key') };
+
+      it('is taken when the signature holds, and answered with one [RFC8945-5.3]', async () => {
+        const { message, mac } = signQuery(notify({ answers: [soa(9)] }), key, 0);
+        const reply = await receiver.takePlain(message, from, sources);
+        const verifier = new TsigVerifier(key, mac);
+        const answer = parseMessage(verifier.take(reply ?? Buffer.alloc(0), 0));
+        verifier.end();
+        expect(answer.header).to.include({ qr: true, aa: true, opcode: Opcode.NOTIFY, rcode: 0 });
+        expect(taken).to.deep.equal([['example.com', 9]]);
+      });
+
+      for (const [title, signer, atSeconds, reason] of [
+        ['another secret', other, 0, 'tsig-bad-sig'],
+        ['another key', stranger, 0, 'tsig-bad-key'],
+        ['a time that is over', key, 5000, 'tsig-bad-time'],
+      ] as const) {
+        it(`is refused with ${title} [RFC8945-5.2]`, async () => {
+          const { message } = signQuery(notify(), signer, atSeconds);
+          const reply = await receiver.takePlain(message, from, sources);
+          expect((reply?.readUInt8(3) ?? 0) & 15).to.equal(Rcode.NOTAUTH);
+          expect(taken).to.deep.equal([]);
+          expect(log.of('notify not taken')[0]?.fields).to.include({ reason });
+        });
+      }
+
+      it('is refused where nothing is known of keys', async () => {
+        const without = new NotifyReceiver({
+          isServed: () => true,
+          onNotify: (name, serial) => taken.push([name.toString(), serial]),
+          log,
+          metrics: new Metrics(),
+          nowMs: () => 0,
+        });
+        const reply = await without.takePlain(signQuery(notify(), key, 0).message, from, sources);
+        expect((reply?.readUInt8(3) ?? 0) & 15).to.equal(Rcode.NOTAUTH);
+        expect(taken).to.deep.equal([]);
+      });
     });
 
     it('has OPT in the answer where the question has it, and no option', async () => {

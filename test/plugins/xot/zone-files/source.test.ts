@@ -287,7 +287,7 @@ describe('FileSource', () => {
       write('corp.example', text(1));
       write('corp.example.zone', text(2));
       expect(await names()).to.deep.equal([]);
-      expect(log.of('two files for one zone')[0]?.fields.problem).to.match(
+      expect(log.of('two files for one zone')[0]?.fields['problem']).to.match(
         /none of them is used; leave one of them/,
       );
       unlinkSync(file('corp.example.zone'));
