@@ -167,3 +167,11 @@ export { TlsAddonMissing } from './tls/context.ts';
 export { alertOf } from './tls/dial.ts';
 export { IdentityError, loadIdentity, type LoadedIdentity } from './tls/identity.ts';
 export { tlsFeatures, type TlsFeatures } from './tls/native/native.ts';
+export {
+  maxEntryOctets,
+  ZoneTextReader,
+  type IncludedFile,
+  type RecordSink,
+} from './zone-text/zone-text-reader.ts';
+export { ZoneTextError } from './zone-text/zone-text-error.ts';
+export { zoneText } from './zone-text/zone-text.ts';

@@ -22,6 +22,7 @@ import { checkResolvers } from '../check/resolver.ts';
 import { checkTls } from '../check/tls.ts';
 import { checkTrust } from '../check/trust.ts';
 import { checkViews } from '../check/views.ts';
+import { checkXotAgents } from '../check/xot-agent.ts';
 import { defaultConfigFile } from '../config-file.ts';
 import { exitCode, printFacts, processOutput, type ExitCode, type Output } from '../output.ts';
 import { loadConfigAndPlugins, type LoadedWithPlugins } from '../plugins.ts';
@@ -86,10 +87,11 @@ async function findAll({
   const { listens, upstreams } = endpointsOf(loaded);
   const ports = await checkPorts(loaded, listens);
   const { canResolve, findings: trust } = checkTrust(loaded, nowMs);
-  const [access, views, agents, resolvers, ...primaries] = await Promise.all([
+  const [access, views, agents, xotAgents, resolvers, ...primaries] = await Promise.all([
     checkAccess(loaded),
     checkViews(loaded),
     canResolve ? checkAgents(loaded, identity, () => nowMs) : [],
+    canResolve ? checkXotAgents(loaded, identity, () => nowMs) : [],
     canResolve ? checkResolvers(loaded, identity, () => nowMs) : [],
     ...upstreams.map((upstream) => checkPrimary(loaded, upstream, timeoutMs)),
   ]);
@@ -102,6 +104,7 @@ async function findAll({
     ...primaries.flat(),
     ...views,
     ...agents,
+    ...xotAgents,
     ...trust,
     ...resolvers,
   ];

@@ -31,7 +31,7 @@ export function primarySteps(config: OldConfig): string[] {
   return [
     `let the gate ask: ${beside}`,
     ...(config.steps ?? []),
-    `leave ${notify} as it is: NOTIFY goes past the gate, straight to the secondaries`,
+    `let ${notify} name the gate too (notify.listen of xot/gate), so that it has new versions at once; it tells the secondaries that stand in its notify.to`,
     `when the last secondary asks the gate, give transfers to nobody else: ${alone}`,
     ...(olds.size === 0 ? [] : ['then take out the keys that nothing else uses']),
   ];

@@ -107,7 +107,8 @@ function checkMandatory(parameters: ReadonlyMap<number, Buffer>): void {
     if (!parameters.has(mandatory.readUInt16BE(at)))
       throw new DnsFormatError('a mandatory parameter is missing');
   }
-  if (parameters.has(Key.NO_DEFAULT_ALPN) && !parameters.has(Key.ALPN)) throw new DnsFormatError('no-default-alpn without alpn');
+  if (parameters.has(Key.NO_DEFAULT_ALPN) && !parameters.has(Key.ALPN))
+    throw new DnsFormatError('no-default-alpn without alpn');
 }
 
 /** RFC 9460 appendix A.1: parts with commas between; a backslash before a comma or a backslash makes it part of a part. */

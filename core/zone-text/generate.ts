@@ -125,14 +125,20 @@ function format(value: number, width: number, base: string): string {
     case 'X':
       return value.toString(16).toUpperCase().padStart(width, '0');
     case 'n':
-    case 'N': {
-      // The width counts the dots.
-      const digits = Array.from(value.toString(16).padStart(Math.ceil(width / 2), '0'))
-        .reverse()
-        .join('.');
-      return base === 'n' ? digits : digits.toUpperCase();
-    }
+      return reversedDigits(value, width);
+    case 'N':
+      return reversedDigits(value, width).toUpperCase();
     default:
       return String(value).padStart(width, '0');
   }
+}
+
+/** Hexadecimal digits, the last first, with dots between. The width counts the dots, and an even one ends with a dot, as in BIND. */
+function reversedDigits(value: number, width: number): string {
+  let text = '';
+  for (let rest = value; rest > 0 || text.length < width || text === ''; rest = Math.trunc(rest / 16)) {
+    text += (rest % 16).toString(16);
+    if (rest >= 16 || text.length < width) text += '.';
+  }
+  return text;
 }

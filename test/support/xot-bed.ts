@@ -85,6 +85,8 @@ export class XotBed {
 
   async close(): Promise<void> {
     if (process.env['H8LOG'])
+      for (const [n, p] of this.secondaries) writeFileSync(`${process.env['H8LOG']}-${n}`, p.program.log);
+    if (process.env['H8LOG'])
       for (const p of [this.#gate, this.#agent])
         if (p) writeFileSync(`${process.env['H8LOG']}-${p.name}`, p.program.log);
     await this.bed.close();

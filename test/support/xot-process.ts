@@ -35,7 +35,7 @@ export interface XotProcess {
   readonly tlsa: Buffer;
   /** As an agent names a gate: `127.0.0.1:853#gate.example`. */
   readonly target: string;
-  /** Folder of the configuration. */
+  /** Folder of the configuration, with an empty folder `written` in it. */
   readonly folder: string;
   /** Lines of the log of the present process with this event. */
   events(event: string): LogLine[];
@@ -52,6 +52,8 @@ export interface XotProcess {
 
 const main = fileURLToPath(new URL('../../bin/danced.js', import.meta.url));
 const address = '127.0.0.1';
+/** Processes start slowly where others do much at once. */
+const startTimeMs = 60_000;
 
 /** Writes the configuration, publishes its key, starts it and waits until it listens. */
 export async function startXot(bed: TestBed, options: XotOptions): Promise<XotProcess> {
@@ -62,6 +64,7 @@ export async function startXot(bed: TestBed, options: XotOptions): Promise<XotPr
   const name = `${use.replace('/', '-')}-${port}`;
   if (clients !== undefined) bed.write(`${name}/access.yaml`, accessList(clients));
   bed.write(`${name}/root.key`, `${lab.rootAnchor()}\n`);
+  bed.folder(`${name}/written`);
   const config = bed.write(
     `${name}/danced.yaml`,
     `version: 1
@@ -75,7 +78,7 @@ ${plugin}`,
   );
   const start = (): RunningProgram => bed.start(process.execPath, [main, 'run', '-c', config]);
   let program = start();
-  await program.waitForPort(port);
+  await program.waitForPort(port, startTimeMs);
   const events = (event: string): LogLine[] => parseLines(program.log).filter((line) => line.event === event);
   const kill = (): Promise<void> => {
     program.kill();
@@ -106,7 +109,7 @@ ${plugin}`,
     restart: async () => {
       await kill();
       program = start();
-      await program.waitForPort(port);
+      await program.waitForPort(port, startTimeMs);
     },
   };
 }

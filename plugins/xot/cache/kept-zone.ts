@@ -177,7 +177,7 @@ export class KeptZone {
     this.#lookBeganMs = beganMs;
     this.#failures++;
     meters.look('failed');
-    const isNews = problem?.words !== this.#problem?.words;
+    const isNews = lasting(problem?.words) !== lasting(this.#problem?.words);
     this.#problem = problem;
     const state =
       this.#version === undefined ? 'nothing is served' : `serial ${String(this.#version.serial)} is served`;
@@ -355,6 +355,11 @@ class ZoneVersionGone {
   constructor(words: string) {
     this.words = words;
   }
+}
+
+/** Words without the time of the next try, which is another each time. */
+function lasting(words: string | undefined): string | undefined {
+  return words?.replaceAll(/next try in \d+ s/g, '');
 }
 
 async function refuse(check: VersionCheck, version: ZoneVersion): Promise<void> {

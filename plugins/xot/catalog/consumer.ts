@@ -22,8 +22,14 @@ import {
 import type { ZoneCache } from '../cache/zone-cache.ts';
 import type { CatalogLimits } from './config.ts';
 
+/** What a consumer needs of the cache. */
+export interface ConsumedCache extends Pick<ZoneCache, 'reset' | 'setZones'> {
+  onChange(listener: ConsumedZoneListener): () => void;
+}
+export type ConsumedZoneListener = (zone: { readonly name: Name }, version: ZoneVersion | undefined) => void;
+
 export interface CatalogConsumerOptions {
-  readonly cache: Pick<ZoneCache, 'onChange' | 'reset' | 'setZones'>;
+  readonly cache: ConsumedCache;
   readonly settings: CatalogSettings;
   readonly log: Log;
 }
@@ -56,7 +62,7 @@ interface Listed {
 const toldZones = 20;
 
 export class CatalogConsumer {
-  readonly #cache: CatalogConsumerOptions['cache'];
+  readonly #cache: ConsumedCache;
   readonly #log: Log;
   readonly #owned = new Map<string, OwnedZone>();
   readonly #listed = new Map<string, Listed>();

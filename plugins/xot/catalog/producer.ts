@@ -33,7 +33,7 @@ export class CatalogProducer implements ZoneSource {
     this.label = `catalog ${name.toString()}, made here`;
     this.#nowMs = nowMs;
     this.#serial = this.#time();
-    this.#soa = this.#records()[0];
+    this.#soa = this.records()[0];
   }
 
   get serial(): number {
@@ -49,7 +49,7 @@ export class CatalogProducer implements ZoneSource {
     this.#zones = [...wanted.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, zone]) => zone);
     const time = this.#time();
     this.#serial = serialCompare(time, this.#serial) > 0 ? time : (this.#serial + 1) >>> 0;
-    this.#soa = this.#records()[0];
+    this.#soa = this.records()[0];
     return true;
   }
 
@@ -62,7 +62,7 @@ export class CatalogProducer implements ZoneSource {
   fetch(zone: Name, have: { readonly serial: number } | undefined, store: Store): Promise<Fetched> {
     if (!zone.equals(this.name)) return Promise.reject(this.#isNotOurs(zone));
     if (have?.serial === this.#serial) return Promise.resolve({ form: 'up-to-date' });
-    const [soa, ...records] = this.#records();
+    const [soa, ...records] = this.records();
     const messages: StoredMessage[] = [];
     let octets = 0;
     const writer = new ZoneWriter(zone, (message) => {
@@ -75,7 +75,8 @@ export class CatalogProducer implements ZoneSource {
     return Promise.resolve({ form: 'whole', version });
   }
 
-  #records(): [ResourceRecord, ...ResourceRecord[]] {
+  /** Of the current version, the SOA record first. */
+  records(): [ResourceRecord, ...ResourceRecord[]] {
     const members = this.#zones.map((zone) => ({ zone, groups: [] }));
     const [soa, ...others] = writeCatalog({ name: this.name, serial: this.#serial, members });
     if (soa === undefined) throw new RangeError('a catalog without an SOA record');

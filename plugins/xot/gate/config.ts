@@ -4,14 +4,12 @@ import {
   do53Limits,
   listenerKeys,
   schema,
-  tsigAlgorithms,
   type CheckLimits,
   type ConnectionLimits,
   type Do53Limits,
   type Endpoint,
   type ListenerConfig,
   type Name,
-  type TsigAlgorithm,
   type ZoneSet,
 } from '../../../core/index.ts';
 import { cacheLimits, type CacheLimits } from '../cache/limits.ts';
@@ -28,9 +26,10 @@ import { transferLimits, type TransferLimits } from '../limits.ts';
 import { notifyLimits, type NotifyLimits } from '../notify/limits.ts';
 import { proofKeys, type ProofConfig } from '../upstream/proof.ts';
 import { parseUpstream, type UpstreamText } from '../upstream/target.ts';
-import type { TsigConfig } from '../upstream/tsig-file.ts';
+import { tsigKeys, type TsigConfig } from '../upstream/tsig-file.ts';
 import { updateLimits, type UpdateLimits } from '../update/limits.ts';
 import { gateFaults } from './config-faults.ts';
+import { migrationSchema, type MigrationConfig } from './migration-config.ts';
 import { notifySchema, type GateNotify } from './notify-config.ts';
 
 export interface XotGateConfig extends ListenerConfig, ProofConfig {
@@ -46,6 +45,7 @@ export interface XotGateConfig extends ListenerConfig, ProofConfig {
   readonly 'catalog-names': ZoneSet;
   readonly catalog?: ProducedCatalog | undefined;
   readonly notify?: GateNotify | undefined;
+  readonly 'migration-mode'?: MigrationConfig | undefined;
   readonly update: boolean;
   /** A folder, as written. */
   readonly 'spill-directory': string;
@@ -89,27 +89,6 @@ const asList = (value: unknown): unknown => (typeof value === 'string' ? [value]
 
 const primarySchema = schema.textBlock({ what: 'a server', example: '127.0.0.1:53' }, parseUpstream);
 
-const tsigSchema = z
-  .strictObject({
-    key: schema
-      .domainName('xfr.example')
-      .meta({ description: 'The name of the key, the same at the primary.' }),
-    algorithm: schema
-      .choice(Object.keys(tsigAlgorithms) as [TsigAlgorithm, ...TsigAlgorithm[]])
-      .default('hmac-sha256')
-      .meta({ description: 'The algorithm of the key, the same at the primary.' }),
-    'secret-file': schema.filePath('/etc/danced/tsig.secret').meta({
-      description:
-        'A file with the secret in base64 and nothing else; only danced should be able to read it.',
-    }),
-  })
-  .meta({
-    what: 'a map with key, algorithm and secret-file',
-    example: '{ key: xfr.example, algorithm: hmac-sha256, secret-file: /etc/danced/tsig.secret }',
-    description:
-      'Signs all messages to primaries in clear, and takes none from them that is not signed (RFC 8945). For primaries that cannot be asked from loopback alone, or that ask for it.',
-  });
-
 const zonesSchema = z.union([
   z.array(schema.domainName()).max(maximumZones),
   z.strictObject({ directory: schema.filePath('/etc/danced/zones') }),
@@ -126,7 +105,12 @@ export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = z
       description:
         'Where zones come from: the address of a primary by plain TCP, port 53 unless one is given, best on loopback; or `ADDRESS[:PORT]#NAME`, a server that speaks XoT (another gate, BIND, NSD) and proves that name, port 853 unless one is given. Of a list the first that answers counts.',
     }),
-    tsig: tsigSchema.optional(),
+    tsig: z.strictObject(tsigKeys('at the primary')).optional().meta({
+      what: 'a map with key, algorithm and secret-file',
+      example: '{ key: xfr.example, algorithm: hmac-sha256, secret-file: /etc/danced/tsig.secret }',
+      description:
+        'Signs all messages to primaries in clear, and takes none from them that is not signed (RFC 8945). For primaries that cannot be asked from loopback alone, or that ask for it.',
+    }),
     ...proofKeys('primaries over TLS'),
     zones: zonesSchema.default([]).meta({
       description:
@@ -143,6 +127,7 @@ export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = z
     'catalog-names': catalogNamesSchema,
     catalog: producedCatalogSchema.optional(),
     notify: notifySchema.optional(),
+    'migration-mode': migrationSchema.optional(),
     update: schema.flag().default(false).meta({
       description:
         'Whether dynamic updates (RFC 2136) are passed on to the primary, from clients to whom the access list gives `update` for the zone.',

@@ -31,6 +31,8 @@ import { Sources } from '../notify/sources.ts';
 import type { RelayReport } from '../relay/relay.ts';
 import { UpdateRelay } from '../update/relay.ts';
 import { accessRefusal, notAuthoritative, tooMany } from './refusals.ts';
+import { keyHolders } from './migration-config.ts';
+import { Migration, type KeyHolder } from './migration.ts';
 import { GateZones } from './zones.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from '../request/reply.ts';
 import { readRequest, type Refusal, type ZoneRequest } from '../request/request.ts';
@@ -39,7 +41,14 @@ export const xotGate: Plugin<XotGateConfig> = {
   name: 'xot/gate',
   schema: xotGateSchema,
   endpoints: (config) => ({
-    listens: config.listen.map((at, index) => ({ at, path: ['listen', index] })),
+    listens: [
+      ...config.listen.map((at, index) => ({ at, path: ['listen', index] })),
+      ...(config.notify?.listen ?? []).map((at, index) => ({ at, path: ['notify', 'listen', index] })),
+      ...(config['migration-mode']?.listen ?? []).map((at, index) => ({
+        at,
+        path: ['migration-mode', 'listen', index],
+      })),
+    ],
     upstreams: config.primary.flatMap(({ endpoint: at, name }, index) =>
       name === undefined
         ? [{ at, path: ['primary', index], zones: 'directory' in config.zones ? [] : config.zones }]
@@ -69,7 +78,9 @@ class XotGate implements PluginInstance<XotGateConfig> {
   #config: XotGateConfig;
   readonly #updates: UpdateRelay;
   #sources: Sources;
-  readonly #plain: PlainListener | undefined;
+  /** Of NOTIFY in clear, and of the migration mode. */
+  readonly #plain: readonly PlainListener[];
+  #holders: readonly KeyHolder[];
   #open = false;
 
   constructor(host: PluginHost, config: XotGateConfig) {
@@ -82,6 +93,8 @@ class XotGate implements PluginInstance<XotGateConfig> {
       onNotify: (zone) => {
         this.#zones.notify(zone);
       },
+      // What a primary signs its NOTIFY with is what we sign our queries with.
+      keys: () => this.#zones.keys,
       log: host.log,
       metrics: host.metrics,
       nowMs: host.nowMs,
@@ -99,17 +112,18 @@ class XotGate implements PluginInstance<XotGateConfig> {
     this.#gate = host.listen({ addresses, limits, tls: listenerTls(config) }, (request) =>
       this.#answer(request),
     );
-    this.#plain = this.#listenPlain(config);
+    this.#holders = keyHolders(config['migration-mode'], host);
+    this.#plain = [...this.#listenNotify(config), ...this.#listenMigration(config)];
   }
 
   async start(): Promise<void> {
     const listening = await this.#gate.open();
-    const told = (await this.#plain?.open()) ?? [];
+    const inClear = await Promise.all(this.#plain.map((listener) => listener.open()));
     this.#open = true;
     this.#zones.start();
     this.#host.log.info('listening', {
       addresses: listening.map(formatEndpoint).join(' '),
-      notify: told.map(formatEndpoint).join(' ') || undefined,
+      inClear: inClear.flat().map(formatEndpoint).join(' ') || undefined,
     });
   }
 
@@ -121,25 +135,49 @@ class XotGate implements PluginInstance<XotGateConfig> {
   reload(config: XotGateConfig): void {
     // First, since it may throw, and then all stays as it was.
     this.#gate.setTls(listenerTls(config));
+    const holders = keyHolders(config['migration-mode'], this.#host);
     this.#zones.reload(config);
+    this.#holders = holders;
     this.#config = config;
     this.#sources = new Sources(config.notify?.from ?? []);
-    this.#plain?.setLimits(config.limits);
+    for (const listener of this.#plain) listener.setLimits(config.limits);
     this.#gate.setLimits(config.limits);
   }
 
   async stop(deadlineMs: number): Promise<void> {
     this.#open = false;
-    await Promise.all([this.#gate.close(deadlineMs), this.#plain?.close(deadlineMs)]);
+    await Promise.all([this.#gate, ...this.#plain].map((listener) => listener.close(deadlineMs)));
     this.#zones.close();
   }
 
   /** NOTIFY in clear, from a primary that can do no better: what it says is only that it is time to look. */
-  #listenPlain({ notify, limits }: XotGateConfig): PlainListener | undefined {
-    if (notify === undefined || notify.listen.length === 0) return undefined;
-    return this.#host.listenPlain({ addresses: notify.listen, limits }, (octets, from, reply) => {
-      void this.#notified.takePlain(octets, from, this.#sources).then(reply);
+  #listenNotify({ notify, limits }: XotGateConfig): PlainListener[] {
+    const addresses = notify?.listen ?? [];
+    if (addresses.length === 0) return [];
+    const listener = this.#host.listenPlain({ addresses, limits }, (octets, from, reply) => {
+      this.#notified.takePlain(octets, from, this.#sources).then(reply, (error: unknown) => {
+        this.#host.log.error('defect', { doing: 'NOTIFY', error });
+        reply(undefined);
+      });
     });
+    return [listener];
+  }
+
+  #listenMigration({ limits, 'migration-mode': mode }: XotGateConfig): PlainListener[] {
+    if (mode === undefined) return [];
+    const { log, nowMs } = this.#host;
+    const migration = new Migration({
+      holders: () => this.#holders,
+      limits: () => this.#config.limits,
+      zones: this.#zones,
+      ...{ log, nowMs },
+    });
+    log.warn('migration mode', {
+      secondaries: mode.secondaries.length,
+      effect:
+        'zones go to holders of TSIG keys in clear; take migration-mode out when all speak XoT (RFC 9103)',
+    });
+    return [this.#host.listenPlain({ addresses: mode.listen, limits }, migration.handle)];
   }
 
   async #answer(gateRequest: GateRequest): Promise<GateReply> {

@@ -14,6 +14,8 @@ export const notAuthoritative: Refusal = {
   infoCode: EdeCode.NOT_AUTHORITATIVE,
   text: 'this zone is not served here',
 };
+/** The same of who is known by a TSIG key. */
+export const notThisKey: Refusal = { ...prohibited, text: 'this key is not for this zone' };
 /** RFC 9103 section 6.3.3: a limit on transfers is told by SERVFAIL. */
 export const tooMany: Refusal = {
   rcode: Rcode.SERVFAIL,

@@ -3,7 +3,7 @@
  * catalogs, and who is told of changes.
  */
 import { createHash } from 'node:crypto';
-import type { Certificate, GateReply, Name, PluginHost } from '../../../core/index.ts';
+import type { Certificate, GateReply, Name, PluginHost, TsigKey } from '../../../core/index.ts';
 import { ServerSource } from '../cache/server-source.ts';
 import type { ZoneSource } from '../cache/source.ts';
 import { makeVersionCheck } from '../cache/version-check.ts';
@@ -12,6 +12,7 @@ import { CatalogConsumer, type CatalogSettings } from '../catalog/consumer.ts';
 import { CatalogProducer } from '../catalog/producer.ts';
 import { NotifySender } from '../notify/sender.ts';
 import { PlainTarget, TlsTarget } from '../notify/targets.ts';
+import { FirstUpstream } from '../upstream/first-upstream.ts';
 import { policyOf, readRoots } from '../upstream/proof.ts';
 import { openUpstream, type UpstreamText } from '../upstream/target.ts';
 import { readTsigKey } from '../upstream/tsig-file.ts';
@@ -43,6 +44,11 @@ export class GateZones {
   get missing(): readonly Name[] {
     const kept = [...(this.#made.cache?.zones ?? [])];
     return kept.filter(({ version }) => version === undefined).map(({ name }) => name);
+  }
+
+  /** Of TSIG, by the keys of their names. */
+  get keys(): ReadonlyMap<string, TsigKey> {
+    return this.#made.keys;
   }
 
   has(zone: Name): boolean {
@@ -96,7 +102,8 @@ export class GateZones {
     const upstreams = config.primary.map(open);
     const sender = this.#sender(config, open);
     const id = idOf(config, roots);
-    const common = { id, primary: upstreams[0] };
+    const keys = new Map(key === undefined ? [] : [[key.name.key, key]]);
+    const common = { id, keys, primary: upstreams[0] };
     return config.serve === 'relayed'
       ? this.#relayed(config, upstreams, { ...common, others: [sender] })
       : this.#cached(config, upstreams, sender, common);
@@ -105,20 +112,26 @@ export class GateZones {
   #relayed(
     { zones }: XotGateConfig,
     upstreams: readonly Upstream[],
-    { id, primary, others }: Pick<Made, 'id' | 'primary'> & { readonly others: readonly Closable[] },
+    {
+      id,
+      keys,
+      primary,
+      others,
+    }: Pick<Made, 'id' | 'keys' | 'primary'> & { readonly others: readonly Closable[] },
   ): Made {
     let names = keysOf(zones);
+    const upstream = new FirstUpstream(upstreams, this.#host.nowMs);
     return {
-      ...{ id, primary, cache: undefined, start: () => undefined },
+      ...{ id, keys, primary, cache: undefined, start: () => undefined },
       backend: new RelayedZones(
         () => names,
-        () => firstOf(upstreams),
+        () => upstream,
       ),
       reload: (config) => {
         names = keysOf(config.zones);
       },
       close: () => {
-        closeAll([...upstreams, ...others]);
+        closeAll([upstream, ...others]);
       },
     };
   }
@@ -127,7 +140,7 @@ export class GateZones {
     config: XotGateConfig,
     upstreams: readonly Upstream[],
     sender: NotifySender,
-    { id, primary }: Pick<Made, 'id' | 'primary'>,
+    { id, keys, primary }: Pick<Made, 'id' | 'keys' | 'primary'>,
   ): Made {
     const { log, metrics, nowMs, resolver } = this.#host;
     const limits = (): XotGateConfig['limits'] => this.#config.limits;
@@ -177,7 +190,7 @@ export class GateZones {
         },
       });
     return {
-      ...{ id, primary, cache, backend: new CachedZones(cache) },
+      ...{ id, keys, primary, cache, backend: new CachedZones(cache) },
       start: () => {
         cache.start();
         void watch?.look();
@@ -218,6 +231,8 @@ interface Made extends Closable {
   readonly id: string;
   readonly backend: Backend;
   readonly cache: ZoneCache | undefined;
+  /** By the keys of their names. */
+  readonly keys: ReadonlyMap<string, TsigKey>;
   /** The first of the servers. */
   readonly primary: Upstream | undefined;
   start(): void;
@@ -252,12 +267,6 @@ function settingsOf(config: XotGateConfig, found: readonly Name[]): CatalogSetti
 
 function keysOf(zones: XotGateConfig['zones']): ReadonlySet<string> {
   return new Set('directory' in zones ? [] : zones.map((zone) => zone.key));
-}
-
-function firstOf(upstreams: readonly Upstream[]): Upstream {
-  const [first] = upstreams;
-  if (first === undefined) throw new RangeError('a gate without a primary');
-  return first;
 }
 
 function closeAll(parts: readonly Closable[]): void {

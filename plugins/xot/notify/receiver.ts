@@ -6,7 +6,10 @@
  * In clear anybody can claim to be at such an address. What he gets by that is a look at the primary; the answer, never longer than
  * the message, goes to whoever has the address.
  *
- * Limitations: in clear the sender is an address, and TSIG is not read: what is signed is refused.
+ * A primary that has a key for us may sign what it says in clear (RFC 8945): then the signature must hold, and the answer is
+ * signed. What is signed with a key that we do not have is refused, as it is over TLS, where the certificate says who the client is.
+ *
+ * Limitations: what is not signed is taken all the same: it is worth no more than a look.
  */
 import {
   encodeMessage,
@@ -15,6 +18,8 @@ import {
   Rcode,
   rcodeName,
   RefusalLines,
+  TsigSigner,
+  verifyQuery,
   type GateRequest,
   type Log,
   type Message,
@@ -22,6 +27,7 @@ import {
   type Name,
   type PlainSource,
   type PluginAccess,
+  type TsigKey,
 } from '../../../core/index.ts';
 import { accessRefusal, notAuthoritative } from '../gate/refusals.ts';
 import { formatErrorReply, refusalReply, relayedReply, type ReplyStyle } from '../request/reply.ts';
@@ -104,6 +110,8 @@ export interface NotifyReceiverOptions {
   /** Whether we have the zone, so that there is something to be looked up. */
   readonly isServed: (zone: Name) => boolean;
   readonly onNotify: NotifyListener;
+  /** What primaries may sign with in clear, by the keys of their names; none if absent. */
+  readonly keys?: () => ReadonlyMap<string, TsigKey>;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Milliseconds since the epoch. */
@@ -136,10 +144,28 @@ export class NotifyReceiver {
       this.#ignored({ remote, zone: zoneOf(octets)?.toString() }, 'not-a-source');
       return undefined;
     }
+    const isSigned = readNotify(octets).notify?.isSigned === true;
+    return isSigned ? this.#takeSigned(octets, remote) : this.#takeBare(octets, remote);
+  }
+
+  async #takeSigned(octets: Buffer, remote: string): Promise<Buffer | undefined> {
+    const nowSeconds = (): number => Math.floor(this.#options.nowMs() / 1000);
+    const verified = verifyQuery(octets, this.#options.keys?.() ?? noKeys, nowSeconds());
+    if ('error' in verified) {
+      const { reason, keyName, error } = verified;
+      this.#metrics.received.add({ outcome: 'refused' });
+      this.#tell({ remote, reason: `tsig-${reason}`, key: keyName?.toString() });
+      return error;
+    }
+    const reply = await this.#takeBare(verified.message, remote);
+    return reply && new TsigSigner(verified).sign(reply, nowSeconds());
+  }
+
+  #takeBare(octets: Buffer, remote: string): Promise<Buffer | undefined> {
     return handleNotify(
       octets,
       plainAnswers,
-      ({ zone, isSigned }) => (isSigned ? notSigned : this.#isServed(zone)),
+      ({ zone }) => this.#isServed(zone),
       (zone, serial) => {
         this.#taken(zone, serial, { remote });
       },
@@ -204,13 +230,14 @@ export class NotifyReceiver {
   }
 }
 
+const noKeys: ReadonlyMap<string, TsigKey> = new Map();
+
 /** For the line about a stranger, who can say what he likes. */
 function zoneOf(octets: Buffer): Name | undefined {
   const parsed = readNotify(octets);
   return parsed.notify?.zone;
 }
 
-/** RFC 8945 section 5.2.1: without the key, a signature is worth no more than none, and whoever signs must learn it. */
 const notSigned: Refusal = { rcode: Rcode.NOTAUTH, text: 'TSIG is not used here' };
 
 function mayNotNotify(refusal: Refusal): Refusal {

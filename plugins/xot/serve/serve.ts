@@ -15,6 +15,7 @@ import {
   findOption,
   makeResponse,
   openMessage,
+  parseMessage,
   Rcode,
   renderRecords,
   RrType,
@@ -33,6 +34,9 @@ import { refusalReply, withOpt, type ReplyStyle } from '../request/reply.ts';
 import type { ZoneRequest } from '../request/request.ts';
 import { Chunk } from './chunk.ts';
 import { notServed } from './not-served.ts';
+
+/** So long may be the only stored message of a zone that is given in one message with its SOA records. */
+const shortOctets = 12_000;
 
 export interface ServeOptions {
   readonly request: ZoneRequest;
@@ -82,7 +86,8 @@ export async function* serveTransfer(options: ServeOptions): AsyncGenerator<Repl
     } else {
       const steps = clientSerial === undefined ? undefined : shortest(zone.steps(clientSerial), version);
       report.form = steps === undefined ? 'whole' : 'incremental';
-      const answer = steps === undefined ? wholeZone(request, version) : incremental(request, version, steps);
+      const answer =
+        steps === undefined ? await wholeZone(request, version) : incremental(request, version, steps);
       yield* send(options, answer, report);
     }
     report.outcome = 'complete';
@@ -113,15 +118,33 @@ interface Answer {
   readonly last: Buffer | undefined;
 }
 
-function wholeZone(request: ZoneRequest, version: ZoneVersion): Answer {
-  const soa = soaMessage(request, version.soa);
-  return { first: soa, middle: version.messages, last: soa };
+/**
+ * A short zone is one message. So is the SOA record in answer to IXFR with what follows it: Unbound as a secondary (seen with 1.17)
+ * takes a first message that holds nothing else for the end.
+ */
+async function wholeZone(request: ZoneRequest, version: ZoneVersion): Promise<Answer> {
+  const { soa, messages } = version;
+  const [head, ...rest] = messages;
+  const isShort = head === undefined || (rest.length === 0 && head.length < shortOctets);
+  if (!isShort && request.kind === 'AXFR') {
+    const message = soaMessage(request, soa);
+    return { first: message, middle: messages, last: message };
+  }
+  const records = head === undefined ? [] : parseMessage(await openMessage(head)).answers;
+  const type = RrType[request.kind];
+  if (isShort) return answerOf(request, renderRecords(request.zone, type, [soa, ...records, soa]));
+  const beginning = renderRecords(request.zone, type, [soa, ...records]);
+  return answerOf(request, [...beginning, ...rest, soaMessage(request, soa)]);
 }
 
 function incremental(request: ZoneRequest, version: ZoneVersion, steps: readonly Differences[]): Answer {
-  const messages = renderRecords(request.zone, RrType.IXFR, ixfrRecords(version, steps));
-  const [first = Buffer.alloc(0)] = messages;
-  const last = messages.length > 1 ? messages.at(-1) : undefined;
+  return answerOf(request, renderRecords(request.zone, RrType.IXFR, ixfrRecords(version, steps)));
+}
+
+/** @param messages of which the first and the last are written to */
+function answerOf(request: ZoneRequest, messages: readonly StoredMessage[]): Answer {
+  const first = messages[0] as Buffer;
+  const last = messages.length > 1 ? (messages.at(-1) as Buffer) : undefined;
   for (const message of [first, last]) message?.writeUInt16BE(request.message.header.id, 0);
   return { first, middle: messages.slice(1, -1), last };
 }

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import {
   parseTsigSecret,
+  schema,
+  tsigAlgorithms,
   type Name,
   type PluginHost,
   type TsigAlgorithm,
@@ -13,6 +15,21 @@ export interface TsigConfig {
   readonly algorithm: TsigAlgorithm;
   /** A path, as written. */
   readonly 'secret-file': string;
+}
+
+/** The keys; they are spread in a `z.strictObject`. `where` is where the key is known too. */
+export function tsigKeys(where: string) {
+  return {
+    key: schema.domainName('xfr.example').meta({ description: `The name of the key, the same ${where}.` }),
+    algorithm: schema
+      .choice(Object.keys(tsigAlgorithms) as [TsigAlgorithm, ...TsigAlgorithm[]])
+      .default('hmac-sha256')
+      .meta({ description: `The algorithm of the key, the same ${where}.` }),
+    'secret-file': schema.filePath('/etc/danced/tsig.secret').meta({
+      description:
+        'A file with the secret in base64 and nothing else; only danced should be able to read it.',
+    }),
+  };
 }
 
 /** Reads the secret. Throws Error with words for the operator, which have nothing of the secret in them. */

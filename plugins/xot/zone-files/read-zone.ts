@@ -3,7 +3,16 @@
  * their turn, and no piece takes longer than a few milliseconds.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Name, RrClass, RrType, type ResourceRecord } from '../../../core/index.ts';
+import {
+  Name,
+  RrClass,
+  RrType,
+  type ResourceRecord,
+  ZoneTextError,
+  ZoneTextReader,
+  type IncludedFile,
+  type RecordSink,
+} from '../../../core/index.ts';
 import {
   includedPath,
   inWords,
@@ -13,7 +22,6 @@ import {
   type ConfinedFile,
 } from './confined-file.ts';
 import type { UpstreamError } from '../upstream/upstream.ts';
-import { ZoneTextError, ZoneTextReader, type IncludedFile, type RecordSink } from './core.ts';
 
 export interface ZoneReading {
   readonly zone: Name;

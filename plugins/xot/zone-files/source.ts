@@ -91,7 +91,7 @@ export class FileSource implements ZoneSource {
     if (known !== undefined && (await this.#isCurrent(listed, known))) return { soa: known.soa };
     const served = have ?? known?.version;
     const soa = await readSoa(this.#reading(listed, signal));
-    if (served === undefined || parseSoa(soa.rdata).serial !== served.serial) return { soa };
+    if (parseSoa(soa.rdata).serial !== served?.serial) return { soa };
     const read = await this.#compare(listed, served, signal);
     if (known !== undefined) this.#known.set(zone.key, { ...known, ...read, file: listed.file });
     return { soa: read.soa };

@@ -8,8 +8,7 @@
 import { constants } from 'node:fs';
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Name, ZoneVersion } from '../../../core/index.ts';
-import { zoneText } from './core.ts';
+import { type Name, type ZoneVersion, zoneText } from '../../../core/index.ts';
 import { codeOf } from './confined-file.ts';
 import { fileNameOfZone } from './file-name.ts';
 

@@ -41,7 +41,7 @@ export interface SignedZone {
 
 export function signedZone(
   denial: 'nsec' | Nsec3Options,
-  { text = zoneText, algorithm = 13 as SigningAlgorithm } = {},
+  { text = zoneText, algorithm = 13 }: { text?: string; algorithm?: SigningAlgorithm } = {},
 ): SignedZone {
   const keys = [new SigningKey(algorithm), new SigningKey(algorithm, { flags: 256 })];
   const signer = new ZoneSigner({ apex, records: parseRecords(text), keys, period, denial });

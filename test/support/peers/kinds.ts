@@ -31,6 +31,20 @@ export const plainKinds: Readonly<Record<string, StartSecondary>> = {
   Unbound: startUnboundAuthZone,
 };
 
+/** How each says that it got differences: in words, or by the few octets of them. */
+const differencesCame: Readonly<Record<string, RegExp>> = {
+  BIND: /got incremental response/g,
+  NSD: /received update to serial \d+ at \S+ from \S+ of \d{1,5} bytes/g,
+  'Knot DNS': /IXFR, incoming, remote \S+, finished, \S+ seconds, 1 messages/g,
+  PowerDNS: /got \d delta, zone committed/g,
+  Unbound: /last IXFR packet/g,
+};
+
+/** How often a secondary has got differences in place of a zone, by its own log. */
+export function incrementalTransfers(kind: string, { program }: Secondary): number {
+  return program.log.match(differencesCame[kind]!)?.length ?? 0;
+}
+
 /** What a secondary has of its zone; Unbound hands none out, so it is the file that it writes. */
 export async function digestAt(
   secondary: Secondary | AuthZone,

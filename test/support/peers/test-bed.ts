@@ -155,8 +155,8 @@ export class RunningProgram {
   }
 
   /** Waits for a TCP port of 127.0.0.1 to take connections. */
-  async waitForPort(port: number): Promise<void> {
-    await this.waitFor(`listening on port ${port}`, () => takesConnections(port));
+  async waitForPort(port: number, timeoutMs = startTimeMs): Promise<void> {
+    await this.waitFor(`listening on port ${port}`, () => takesConnections(port), timeoutMs);
   }
 
   /** Asks it to end, and after a while makes it. */

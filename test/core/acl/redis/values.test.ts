@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { presentRights } from '../../../../core/acl/present.ts';
 import { redisBounds } from '../../../../core/acl/redis/limits.ts';
 import { RightsReader } from '../../../../core/acl/redis/values.ts';
 
@@ -23,4 +24,19 @@ describe('the values of a list in Redis', () => {
       expect(reader.read({ text: entryOf(zones + 1) }).value).to.not.equal(value);
     });
   }
+
+  it('have rules of updates with names and types, and none with these elsewhere', () => {
+    const rule = {
+      action: 'update',
+      zones: ['example.com'],
+      names: ['*.a.example.com'],
+      types: ['A', 'TXT'],
+    };
+    const { value } = new RightsReader().read({ text: JSON.stringify({ allow: [rule] }) });
+    expect(value && presentRights(value)).to.deep.equal({ allow: [rule] });
+    const wrong = new RightsReader().read({
+      text: JSON.stringify({ allow: [{ ...rule, action: 'transfer' }] }),
+    });
+    expect(wrong.value).to.equal(undefined);
+  });
 });
