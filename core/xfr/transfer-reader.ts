@@ -199,15 +199,15 @@ export class TransferReader {
       this.#soa = soa;
       return false;
     }
-    if (this.#end.form === 'whole') {
-      // RFC 5936 section 2.2: the same SOA record opens and closes.
+    if (this.#end.form === 'whole' || this.#end.ended) {
+      // RFC 5936 section 2.2, RFC 1995 section 4: the same SOA record opens and closes.
       if (!soa.rdata.equals(this.#soa.rdata))
         throw new TransferFormatError('the zone changed its SOA in mid-transfer');
       return false;
     }
     // Only an answer to IXFR is incremental.
     this.#steps ??= new IxfrSteps(this.#options.zone, this.#options.have ?? this.#soa, this.#soa);
-    if (!this.#end.ended) this.#steps.record(soa);
+    this.#steps.record(soa);
     return false;
   }
 

@@ -3,18 +3,34 @@ import type { LimitsTable } from '../../core/index.ts';
 
 export const transferLimits = {
   transfers: {
+    default: 2_000,
+    min: 1,
+    max: 100_000,
+    unit: 'count',
+    reason: 'transfers at once; each has up to 128 KiB under way to its client',
+  },
+  'transfers-per-client': {
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    unit: 'count',
+    reason:
+      'the same for one client name (RFC 9103 section 6.3.3); more get SERVFAIL and come again. A secondary that starts asks for all of its zones at once',
+  },
+  'relayed-transfers': {
     default: 50,
     min: 1,
     max: 10_000,
     unit: 'count',
-    reason: 'transfers at once; each holds a TCP connection to the primary (NSD takes 100 as it comes)',
+    reason:
+      'transfers at once with `serve: relayed`, where each holds a TCP connection to the primary (NSD takes 100 as it comes)',
   },
-  'transfers-per-client': {
+  'relayed-transfers-per-client': {
     default: 10,
     min: 1,
     max: 10_000,
     unit: 'count',
-    reason: 'the same for one client name (RFC 9103 section 6.3.3); more get SERVFAIL and come again',
+    reason: 'the same for one client name',
   },
   queries: {
     default: 40,

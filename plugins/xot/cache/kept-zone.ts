@@ -12,8 +12,10 @@ import {
   EdeCode,
   OwnerIndex,
   parseSoa,
+  Rcode,
   serialCompare,
   TransferFormatError,
+  TransferRefusedError,
   type Differences,
   type Log,
   type Name,
@@ -371,7 +373,10 @@ async function refuse(check: VersionCheck, version: ZoneVersion): Promise<void> 
 function problemOf(source: ZoneSource, error: unknown, before: ZoneProblem | undefined): ZoneProblem {
   const message = error instanceof Error ? error.message : String(error);
   const words = message.includes(source.label) ? message : `${source.label}: ${message}`;
-  const infoCode = error instanceof UpstreamError ? error.infoCode : EdeCode.INVALID_DATA;
+  // SERVFAIL: it would have the zone, and has not got it itself.
+  const isAway = error instanceof TransferRefusedError && error.rcode === Rcode.SERVFAIL;
+  const otherwise = isAway ? EdeCode.NO_REACHABLE_AUTHORITY : EdeCode.INVALID_DATA;
+  const infoCode = error instanceof UpstreamError ? error.infoCode : otherwise;
   if (before === undefined) return { words, infoCode };
   return { words: `${before.words}; ${words}`, infoCode: before.infoCode };
 }

@@ -89,10 +89,19 @@ const asList = (value: unknown): unknown => (typeof value === 'string' ? [value]
 
 const primarySchema = schema.textBlock({ what: 'a server', example: '127.0.0.1:53' }, parseUpstream);
 
-const zonesSchema = z.union([
-  z.array(schema.domainName()).max(maximumZones),
-  z.strictObject({ directory: schema.filePath('/etc/danced/zones') }),
-]);
+const zoneList = z.array(schema.domainName()).max(maximumZones);
+const zoneFolder = z.strictObject({ directory: schema.filePath('/etc/danced/zones') });
+
+/** By hand, since no union of the schema library says which of two forms was meant. */
+const zonesSchema: schema.ConfigSchema<XotGateConfig['zones']> = z
+  .unknown()
+  .transform((input, context): XotGateConfig['zones'] => {
+    const isMap = typeof input === 'object' && input !== null && !Array.isArray(input);
+    const read = (isMap ? zoneFolder : zoneList).safeParse(input);
+    if (read.success) return read.data;
+    for (const issue of read.error.issues) context.addIssue({ ...issue, input });
+    return z.NEVER;
+  });
 
 export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = z
   .strictObject({
@@ -112,7 +121,7 @@ export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = z
         'Signs all messages to primaries in clear, and takes none from them that is not signed (RFC 8945). For primaries that cannot be asked from loopback alone, or that ask for it.',
     }),
     ...proofKeys('primaries over TLS'),
-    zones: zonesSchema.default([]).meta({
+    zones: zonesSchema.prefault([]).meta({
       description:
         'Zones that are served; the access list says to whom. A list of names; or a folder of zone files, `NAME.zone` or `NAME`, that take the place of a primary.',
       what: 'a list of zones, or a map with directory',

@@ -238,8 +238,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
     const { entry, rule } = grant.decision;
     const isQuery = request.kind === 'SOA';
     const places = isQuery ? this.#queries : this.#transfers;
-    const total = isQuery ? limits.queries : limits.transfers;
-    const perClient = isQuery ? limits['queries-per-client'] : limits['transfers-per-client'];
+    const { total, perClient } = isQuery ? atOnceOfQueries(limits) : atOnceOfTransfers(this.#config);
     const key = from.client?.name.key ?? anonymousKey;
     const startedMs = this.#host.nowMs();
     if (!places.take(key, total, perClient)) {
@@ -313,6 +312,26 @@ class XotGate implements PluginInstance<XotGateConfig> {
 const anonymousKey = '';
 
 const gateLimits = 'a limit of the gate, not of a rule';
+
+/** How many at once, in all and for one client. */
+interface AtOnce {
+  readonly total: number;
+  readonly perClient: number;
+}
+
+function atOnceOfQueries(limits: XotGateConfig['limits']): AtOnce {
+  return { total: limits.queries, perClient: limits['queries-per-client'] };
+}
+
+/** What is relayed the primary has to bear as well. */
+function atOnceOfTransfers({ serve, limits }: XotGateConfig): AtOnce {
+  const { transfers: total, 'transfers-per-client': perClient } = limits;
+  if (serve === 'cached') return { total, perClient };
+  return {
+    total: Math.min(total, limits['relayed-transfers']),
+    perClient: Math.min(perClient, limits['relayed-transfers-per-client']),
+  };
+}
 
 /** For the log; no name for an anonymous client. */
 function whoAsks({ connection, client }: GateRequest) {

@@ -66,7 +66,7 @@ export function readRequest(octets: Buffer): ParsedRequest {
   if (message.additionals.some((rr) => rr.type === RrType.TSIG)) {
     return refuse({
       ...notSupported,
-      text: 'TSIG is not used here: the TLS certificate says who the client is',
+      text: 'TSIG is not used here',
     });
   }
   // RFC 5936 section 2.1.1: nothing in the answer section; authority only carries the client's SOA of an IXFR.

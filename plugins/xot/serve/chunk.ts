@@ -8,6 +8,8 @@ import type { ZoneRequest } from '../request/request.ts';
 
 /** Fits eight usual messages; measured: shorter chunks cost more, longer ones gain nothing. */
 const chunkOctets = 128 << 10;
+/** For the first message, and for OPT records. */
+const spareOctets = 8 << 10;
 const prefixOctets = 2;
 const headerOctets = 12;
 const idAt = 0;
@@ -25,10 +27,12 @@ export class Chunk {
   readonly #opt: Buffer;
   /** The size of padding is that of each message (RFC 7830). */
   readonly #isPadded: boolean;
-  #room = Buffer.allocUnsafeSlow(chunkOctets);
+  #room: Buffer;
   #length = 0;
 
-  constructor({ kind, zone, message }: ZoneRequest, style: ReplyStyle) {
+  /** @param octets that are to pass through it, about: a short zone needs no long chunk */
+  constructor({ kind, zone, message }: ZoneRequest, style: ReplyStyle, octets: number) {
+    this.#room = Buffer.allocUnsafeSlow(Math.min(chunkOctets, octets + spareOctets));
     this.#style = style;
     this.#type = RrType[kind];
     this.#typeAt = headerOctets + zone.wire.length;
@@ -40,6 +44,8 @@ export class Chunk {
 
   /** Adds a message that is as its client gets it; there must be room, as there is for the first. */
   addAsIs(message: Buffer): void {
+    if (message.length + prefixOctets > this.#room.length)
+      this.#room = Buffer.allocUnsafeSlow(message.length + prefixOctets);
     this.#length = this.#room.writeUInt16BE(message.length, this.#length);
     this.#length += message.copy(this.#room, this.#length);
   }

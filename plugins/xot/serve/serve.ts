@@ -35,6 +35,7 @@ import type { ZoneRequest } from '../request/request.ts';
 import { Chunk } from './chunk.ts';
 import { notServed } from './not-served.ts';
 
+const headerOctets = 12;
 /** So long may be the only stored message of a zone that is given in one message with its SOA records. */
 const shortOctets = 12_000;
 
@@ -131,9 +132,8 @@ async function wholeZone(request: ZoneRequest, version: ZoneVersion): Promise<An
     return { first: message, middle: messages, last: message };
   }
   const records = head === undefined ? [] : parseMessage(await openMessage(head)).answers;
-  const type = RrType[request.kind];
-  if (isShort) return answerOf(request, renderRecords(request.zone, type, [soa, ...records, soa]));
-  const beginning = renderRecords(request.zone, type, [soa, ...records]);
+  if (isShort) return answerOf(request, renderRecords(request.zone, RrType.IXFR, [soa, ...records, soa]));
+  const beginning = renderRecords(request.zone, RrType.IXFR, [soa, ...records]);
   return answerOf(request, [...beginning, ...rest, soaMessage(request, soa)]);
 }
 
@@ -141,12 +141,20 @@ function incremental(request: ZoneRequest, version: ZoneVersion, steps: readonly
   return answerOf(request, renderRecords(request.zone, RrType.IXFR, ixfrRecords(version, steps)));
 }
 
-/** @param messages of which the first and the last are written to */
+/** @param messages with a question each, of which the first and the last are written to */
 function answerOf(request: ZoneRequest, messages: readonly StoredMessage[]): Answer {
   const first = messages[0] as Buffer;
   const last = messages.length > 1 ? (messages.at(-1) as Buffer) : undefined;
-  for (const message of [first, last]) message?.writeUInt16BE(request.message.header.id, 0);
+  for (const message of [first, last]) {
+    message?.writeUInt16BE(request.message.header.id, 0);
+    // A message of a whole zone may have been written as an answer to IXFR.
+    message?.writeUInt16BE(RrType[request.kind], headerOctets + request.zone.wire.length);
+  }
   return { first, middle: messages.slice(1, -1), last };
+}
+
+function octetsOf(messages: readonly StoredMessage[]): number {
+  return messages.reduce((sum, { length }) => sum + length, 0);
 }
 
 async function* send(
@@ -154,7 +162,7 @@ async function* send(
   { first, middle, last }: Answer,
   report: RelayReport,
 ): AsyncGenerator<ReplyBatch, void, undefined> {
-  const chunk = new Chunk(request, style);
+  const chunk = new Chunk(request, style, octetsOf(middle));
   const records = (message: Buffer): number => message.readUInt16BE(6);
   const opening = withOpt(first, style, 0, expireOption(request, zone)) ?? first;
   count(report, opening, records(first));
