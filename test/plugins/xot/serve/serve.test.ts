@@ -86,9 +86,30 @@ describe('Serving a zone that is kept', () => {
     expect(report?.messages).to.equal(messages.length);
   });
 
+  it('gives a short zone in one message, which is an answer to what was asked', async () => {
+    publish(7, 3);
+    for (const fields of [{}, { type: RrType.IXFR, serial: 0 }]) {
+      const { messages } = await transfer(fields);
+      expect(messages.map(({ answers }) => answers.map(({ type }) => type))).to.deep.equal([[6, 1, 1, 1, 6]]);
+      expect(messages[0]?.questions[0]?.type).to.equal(fields.type ?? RrType.AXFR);
+    }
+  });
+
+  it('puts more than the SOA record into the first message of a whole zone in answer to IXFR', async () => {
+    publish(7, 5_000);
+    const { messages } = await transfer({ type: RrType.IXFR, serial: 0 });
+    expect(messages[0]?.answers.length).to.be.greaterThan(1);
+    const records = messages.flatMap(({ answers }) => [...answers]);
+    expect(textsOf(records.slice(1, -1))).to.deep.equal(
+      textsOf(Array.from({ length: 5_000 }, (_, i) => host(i))),
+    );
+    for (const { questions } of messages)
+      for (const { type } of questions) expect(type).to.equal(RrType.IXFR);
+  });
+
   it('gives a zone that has only its SOA record', async () => {
     publish(7, 0);
-    expect((await transfer()).messages.map(({ answers }) => answers.length)).to.deep.equal([1, 1]);
+    expect((await transfer()).messages.map(({ answers }) => answers.length)).to.deep.equal([2]);
   });
 
   it('has OPT in every message where the request has it, and in none where not [RFC9103-6.3.4]', async () => {
