@@ -111,6 +111,8 @@ export class TransferReader {
       if (isFirst || end < smallOctets || end > maxStoredOctets) this.#writeAnew(message, isFirst, passed);
       else this.#keep(asStored(message, passed));
     }
+    // Steps are held in memory till they are applied.
+    if (this.#steps !== undefined) this.#octets += message.length;
     if (this.#octets > this.#options.maxOctets)
       throw new TransferFormatError(`more than ${String(this.#options.maxOctets)} octets (max-octets)`);
   }

@@ -1,6 +1,14 @@
 /** What to type in another terminal while the example runs, and what comes of it. */
 /** Ports of the example, as its configuration files have them. */
-export const ports = { gate: 18853, resolver: 15301, primary: 15300, bind: 15353, nsd: 15354 } as const;
+export const ports = {
+  gate: 18853,
+  resolver: 15301,
+  primary: 15300,
+  bind: 15353,
+  nsd: 15354,
+  agent: 15355,
+  knot: 15356,
+} as const;
 
 /** Something to try: words, and commands for a shell. */
 export interface Trial {
@@ -51,5 +59,13 @@ export const trials: readonly Trial[] = [
   {
     words: 'NSD as secondary, and what it has then:',
     commands: ['nsd -d -c nsd.conf', `dig @127.0.0.1 -p ${ports.nsd} SOA example.com`],
+  },
+  {
+    words: 'The agent beside a secondary that speaks no TLS, and what it has for it:',
+    commands: ['npx danced run -c agent.yaml', `dig @127.0.0.1 -p ${ports.agent} SOA example.com`],
+  },
+  {
+    words: 'Knot DNS as that secondary, and what it has then:',
+    commands: ['knotd -c knot.conf', `dig @127.0.0.1 -p ${ports.knot} SOA example.com`],
   },
 ];

@@ -33,13 +33,27 @@ export const transferLimits = {
     reason: 'the same for one client name',
   },
   queries: {
+    default: 2_000,
+    min: 1,
+    max: 100_000,
+    unit: 'count',
+    reason: 'SOA queries at once',
+  },
+  'queries-per-client': {
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    unit: 'count',
+    reason: 'the same for one client name',
+  },
+  'relayed-queries': {
     default: 40,
     min: 1,
     max: 10_000,
     unit: 'count',
-    reason: 'SOA queries at once at the primary',
+    reason: 'SOA queries at once with `serve: relayed`, where each goes to the primary',
   },
-  'queries-per-client': {
+  'relayed-queries-per-client': {
     default: 10,
     min: 1,
     max: 10_000,

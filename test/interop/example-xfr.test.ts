@@ -69,12 +69,28 @@ describe('examples/xfr with the programs of others', function () {
     });
   }
 
+  it('has an agent that gets the zone, and a configuration with which knotd gets it from there', async () => {
+    const agent = startInExample(process.execPath, ['../../bin/danced.js', 'run', '-c', 'agent.yaml']);
+    const knot = startInExample(pathOf('knotd'), ['-c', 'knot.conf']);
+    try {
+      for (const port of [ports.agent, ports.knot]) {
+        await knot.waitFor(`serial 2 on port ${port}`, async () =>
+          (await runPrinted(`-p ${port} `)).includes('hostmaster.ns1.example.com. 2 '),
+        );
+      }
+    } finally {
+      await knot.stop();
+      await agent.stop();
+    }
+  });
+
   const checks = [
     ['named-checkconf', 'named.conf'],
     ['named-checkconf', 'primary-bind.conf'],
     ['nsd-checkconf', 'nsd.conf'],
     ['nsd-checkconf', 'primary-nsd.conf'],
     ['knotc', '-c', 'primary-knot.conf', 'conf-check'],
+    ['knotc', '-c', 'knot.conf', 'conf-check'],
   ] as const;
   for (const [checker, ...args] of checks) {
     it(`has files that pass ${[checker, ...args].join(' ')}`, async () => {

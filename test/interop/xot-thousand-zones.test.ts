@@ -32,8 +32,8 @@ describe('a thousand zones through one gate and one agent', function () {
       zones: series.map((each) => each.next()),
       ...kinds,
       level: 'info',
-      // NSD asks for all its zones at once.
-      gateLines: '    limits: { transfers: 2000, transfers-per-client: 1500 }\n',
+      // The agent asks for the SOA records of many zones at once.
+      gateLines: '    limits: { queries: 2000, queries-per-client: 1000 }\n',
     });
     watch = setInterval(() => {
       mostOpen = Math.max(mostOpen, xot.gate.openFiles(), xot.agent.openFiles());

@@ -3,7 +3,6 @@
  * with an agent; secondaries of others at the gate and behind the agent. The DNS with the keys is the lab's. NOTIFY goes the
  * same way: primary, gate, agent, secondaries.
  */
-import { writeFileSync } from 'node:fs';
 import { startLab, type Lab } from '../../lab/lab.ts';
 import { makeIdentity, type IdentityFiles } from './identity-files.ts';
 import { nativeKinds, plainKinds } from './peers/kinds.ts';
@@ -84,11 +83,6 @@ export class XotBed {
   }
 
   async close(): Promise<void> {
-    if (process.env['H8LOG'])
-      for (const [n, p] of this.secondaries) writeFileSync(`${process.env['H8LOG']}-${n}`, p.program.log);
-    if (process.env['H8LOG'])
-      for (const p of [this.#gate, this.#agent])
-        if (p) writeFileSync(`${process.env['H8LOG']}-${p.name}`, p.program.log);
     await this.bed.close();
     await this.#lab?.close();
   }

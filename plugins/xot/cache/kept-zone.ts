@@ -5,12 +5,8 @@
  * (RFC 1034 section 4.3.5). Looks are made when a timer is due, when somebody says that there is news (NOTIFY), and when a request
  * comes and the last look was longer ago than `fresh-time`; never two of one zone at a time.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  applyDifferences,
-  compareVersions,
   EdeCode,
-  OwnerIndex,
   parseSoa,
   Rcode,
   serialCompare,
@@ -22,11 +18,13 @@ import {
   type ZoneVersion,
 } from '../../../core/index.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
+import { withDeadline } from './deadline.ts';
 import { History, worthOctets } from './history.ts';
 import type { CacheLimits } from './limits.ts';
-import type { MessageStore } from './message-store.ts';
+import { isScattered, type MessageStore } from './message-store.ts';
 import type { CacheMeters } from './meters.ts';
-import type { Fetched, ZoneSource } from './source.ts';
+import { NextVersions } from './next-version.ts';
+import type { ZoneSource } from './source.ts';
 import { expiryOfConfirmed, expiryOfNew, refreshWait, retryWait } from './timers.ts';
 import type { Turns } from './turns.ts';
 import type { VersionCheck } from './version-check.ts';
@@ -52,8 +50,9 @@ export interface ZoneProblem {
   readonly infoCode: number;
 }
 
-/** A look that failed is not repeated for each request. */
+/** For so long a look that failed is not repeated for requests: what costs a whole transfer may fail for days. */
 const failureCountsMs = 5_000;
+const longestFailureCountsMs = 300_000;
 /** The longest that setTimeout can wait. */
 const longestTimerMs = 0x7fff_ffff;
 
@@ -61,9 +60,9 @@ export class KeptZone {
   readonly name: Name;
   readonly #environment: ZoneEnvironment;
   readonly #history = new History();
+  readonly #next: NextVersions;
   readonly #closing = new AbortController();
   #version: ZoneVersion | undefined;
-  #index: OwnerIndex | undefined;
   #expiresMs = 0;
   /** When the last look began that has ended. */
   #lookBeganMs = -Infinity;
@@ -71,11 +70,14 @@ export class KeptZone {
   #problem: ZoneProblem | undefined;
   #looking: Promise<void> | undefined;
   #lookAgain = false;
+  /** Somebody has told us of a version that we have not got yet. */
+  #hasNews = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(name: Name, environment: ZoneEnvironment) {
     this.name = name;
     this.#environment = environment;
+    this.#next = new NextVersions(name, environment);
   }
 
   #isClosed(): boolean {
@@ -106,6 +108,7 @@ export class KeptZone {
 
   /** Somebody says that there is news, perhaps with its serial (RFC 1996 section 3.11). */
   notify(): void {
+    this.#hasNews = true;
     if (this.#looking === undefined) void this.look();
     else this.#lookAgain = true;
   }
@@ -117,13 +120,14 @@ export class KeptZone {
   async fresh(signal: AbortSignal): Promise<ZoneVersion | undefined> {
     const { nowMs, limits } = this.#environment;
     const { 'fresh-time': freshMs, 'fresh-wait': waitMs } = limits();
-    const countsMs = this.#problem === undefined ? freshMs : Math.max(freshMs, failureCountsMs);
-    const wantedMs = nowMs() - countsMs;
-    const ends = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-    // A look that was under way may have asked before the change: then there is another.
-    while (this.#lookBeganMs < wantedMs && !ends.aborted && !this.#isClosed()) {
-      await untilAborted(this.look(), ends);
-    }
+    const wantedMs = nowMs() - Math.max(freshMs, failureCounts(this.#failures));
+    if (this.#lookBeganMs >= wantedMs) return this.version;
+    await withDeadline(signal, waitMs, async (ends) => {
+      // A look that was under way may have asked before the change: then there is another.
+      while (this.#lookBeganMs < wantedMs && !ends.aborted && !this.#isClosed()) {
+        await untilAborted(this.look(), ends);
+      }
+    });
     return this.version;
   }
 
@@ -149,7 +153,7 @@ export class KeptZone {
     clearTimeout(this.#timer);
     this.#environment.store.count(this.name.key, undefined);
     this.#version = undefined;
-    this.#index = undefined;
+    this.#next.forget();
     this.#history.clear();
   }
 
@@ -161,13 +165,15 @@ export class KeptZone {
     let problem: ZoneProblem | undefined;
     for (const source of sources(this.name)) {
       if (this.#isClosed()) return;
-      const timeout = AbortSignal.timeout(limits()['fetch-time']);
       try {
-        await this.#lookAt(source, AbortSignal.any([this.#closing.signal, timeout]));
+        await withDeadline(this.#closing.signal, limits()['fetch-time'], (signal) =>
+          this.#lookAt(source, signal),
+        );
         if (this.#problem !== undefined)
           log.info('zone reachable again', { zone: this.name.toString(), from: source.label });
         this.#problem = undefined;
         this.#failures = 0;
+        this.#hasNews = false;
         this.#lookBeganMs = beganMs;
         meters.look('done');
         return;
@@ -198,15 +204,8 @@ export class KeptZone {
       const { serial } = parseSoa(soa.rdata);
       const order = serialCompare(serial, have.serial);
       if (!(order > 0)) {
-        if (order !== 0) {
-          const about = {
-            zone: this.name.toString(),
-            serial: have.serial,
-            there: serial,
-            from: source.label,
-          };
-          log.warn('serial upstream is older', about);
-        }
+        // Another server may have what this one has lost.
+        if (order !== 0) throw new UpstreamError(EdeCode.OTHER, olderWords(source, serial, have.serial));
         this.#confirm(have, expireSeconds);
         return;
       }
@@ -214,13 +213,17 @@ export class KeptZone {
     const startedMs = nowMs();
     const loading = this.#environment.store.load();
     try {
-      const fetched = await source.fetch(this.name, have, loading.store, signal);
+      // What is scattered over many files is written into one again.
+      const base = have !== undefined && isScattered(have) ? undefined : have;
+      const fetched = await source.fetch(this.name, base, loading.store, signal);
       if (fetched.form === 'up-to-date') {
         if (have === undefined) throw new TransferFormatError('it says that we have a zone that we have not');
         this.#confirm(have, fetched.expireSeconds);
         return;
       }
-      const next = await this.#next(source, have, fetched, loading.store, signal);
+      const next = await this.#next.make(source, have, fetched, loading.store, signal);
+      if (expiryOfNew(next.version.soa, next.expireSeconds, 0) === 0)
+        throw new TransferFormatError('the zone has expired at the server');
       this.#replace(next.version, next.steps, next.expireSeconds);
       const { version, form } = next;
       log.info('zone loaded', {
@@ -229,67 +232,6 @@ export class KeptZone {
       });
     } finally {
       loading.end();
-    }
-  }
-
-  /** The version that came, checked, and the steps that lead to it from the one before. */
-  async #next(
-    source: ZoneSource,
-    have: ZoneVersion | undefined,
-    fetched: Exclude<Fetched, { form: 'up-to-date' }>,
-    store: Parameters<ZoneSource['fetch']>[2],
-    signal: AbortSignal,
-  ): Promise<{
-    readonly version: ZoneVersion;
-    readonly steps: readonly Differences[];
-    readonly form: Fetched['form'];
-    readonly expireSeconds: number | undefined;
-  }> {
-    const { check, limits, log } = this.#environment;
-    if (fetched.form === 'incremental' && have !== undefined) {
-      const applied = await this.#apply(have, fetched.steps, store);
-      if (applied instanceof ZoneVersionGone) {
-        log.warn('differences do not fit', {
-          zone: this.name.toString(),
-          problem: applied.words,
-          next: 'the whole zone is fetched',
-        });
-        const whole = await source.fetch(this.name, undefined, store, signal);
-        if (whole.form !== 'whole') throw new TransferFormatError('it gives no whole zone');
-        return this.#next(source, have, whole, store, signal);
-      }
-      await refuse(check, applied);
-      const { steps, form, expireSeconds } = fetched;
-      return { version: applied, steps, form, expireSeconds };
-    }
-    if (fetched.form !== 'whole') throw new TransferFormatError('it gives differences to what we have not');
-    const { version, form, expireSeconds } = fetched;
-    if (have !== undefined && !(serialCompare(version.serial, have.serial) > 0)) {
-      throw new TransferFormatError(
-        `its serial ${String(version.serial)} is not newer than ${String(have.serial)}, though other records came with it`,
-      );
-    }
-    await refuse(check, version);
-    this.#index = undefined;
-    const most = limits()['compare-records'];
-    const isComparable = have !== undefined && Math.max(have.records, version.records) <= most;
-    const step = isComparable
-      ? await compareVersions(have, version, { maxChanges: version.records }, nextTurn)
-      : undefined;
-    return { version, form, expireSeconds, steps: step === undefined ? [] : [step] };
-  }
-
-  async #apply(
-    have: ZoneVersion,
-    steps: readonly Differences[],
-    store: Parameters<ZoneSource['fetch']>[2],
-  ): Promise<ZoneVersion | ZoneVersionGone> {
-    try {
-      this.#index ??= await OwnerIndex.build(have, nextTurn);
-      return await applyDifferences(have, this.#index, steps, store, nextTurn);
-    } catch (error) {
-      if (!(error instanceof TransferFormatError)) throw error;
-      return new ZoneVersionGone(error.message);
     }
   }
 
@@ -318,7 +260,7 @@ export class KeptZone {
     const { log, store, onChange } = this.#environment;
     const serial = this.#version?.serial;
     this.#version = undefined;
-    this.#index = undefined;
+    this.#next.forget();
     this.#history.clear();
     store.count(this.name.key, undefined);
     const problem = this.#problem?.words;
@@ -338,7 +280,7 @@ export class KeptZone {
     const wait =
       this.#failures === 0 && version !== undefined
         ? refreshWait(version.soa, limits())
-        : retryWait(version?.soa, this.#failures, limits());
+        : retryWait(this.#hasNews ? undefined : version?.soa, this.#failures, limits());
     const expiry = version === undefined ? Infinity : Math.max(0, this.#expiresMs - nowMs());
     this.#timer = setTimeout(
       () => {
@@ -350,13 +292,10 @@ export class KeptZone {
   }
 }
 
-/** The version that is there is not the one that the steps begin with. */
-class ZoneVersionGone {
-  readonly words: string;
-
-  constructor(words: string) {
-    this.words = words;
-  }
+/** Milliseconds for which the last look counts if it was the latest of so many that failed. */
+function failureCounts(failures: number): number {
+  if (failures === 0) return 0;
+  return Math.min(failureCountsMs * 2 ** Math.min(failures - 1, 16), longestFailureCountsMs);
 }
 
 /** Words without the time of the next try, which is another each time. */
@@ -364,9 +303,8 @@ function lasting(words: string | undefined): string | undefined {
   return words?.replaceAll(/next try in \d+ s/g, '');
 }
 
-async function refuse(check: VersionCheck, version: ZoneVersion): Promise<void> {
-  const words = await check(version, nextTurn);
-  if (words !== undefined) throw new TransferFormatError(`what it sent is not taken: ${words}`);
+function olderWords({ label }: ZoneSource, there: number, here: number): string {
+  return `${label} has serial ${String(there)}, which is older than ours, ${String(here)}; raise it there (RFC 1982)`;
 }
 
 /** The first problem counts for who asks; the words are of all. */

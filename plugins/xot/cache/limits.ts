@@ -89,11 +89,12 @@ export const cacheLimits = {
     reason: 'after the first failure with a zone that is not there yet; doubles up to a minute',
   },
   'fetch-time': {
-    default: 3_600_000,
+    default: 600_000,
     min: 1_000,
     max: 86_400_000,
     unit: 'ms',
-    reason: 'for one transfer from upstream, however steadily it comes',
+    reason:
+      'for one transfer from upstream with its check, however steadily it comes; other zones wait for its place',
   },
 } as const satisfies LimitsTable;
 

@@ -26,6 +26,16 @@ function copyOf(message: Buffer): Buffer {
   return copy;
 }
 
+/** Files of one version: more would use up the descriptors of the process, and keep what is dead on the disk. */
+const mostFiles = 8;
+
+/** Whether a version stands in so many files that it is to be fetched whole. */
+export function isScattered({ messages }: ZoneVersion): boolean {
+  const files = new Set<MessageFile>();
+  for (const message of messages) if (!Buffer.isBuffer(message)) files.add(message.file);
+  return files.size > mostFiles;
+}
+
 /** Append-only, readable by nobody but this process. */
 class SpillFile implements MessageFile {
   readonly #descriptor: number;

@@ -38,7 +38,7 @@ export function refreshWait(soa: ResourceRecord, limits: TimerLimits): number {
 export function retryWait(soa: ResourceRecord | undefined, failures: number, limits: TimerLimits): number {
   if (soa !== undefined) return bounded(1000 * parseSoa(soa.rdata).retry, limits);
   return Math.min(
-    limits['first-retry'] * 2 ** Math.min(failures - 1, 16),
+    limits['first-retry'] * 2 ** Math.min(Math.max(failures - 1, 0), 16),
     Math.max(limits['first-retry'], longestFirstRetryMs),
   );
 }

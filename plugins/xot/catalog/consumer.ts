@@ -78,7 +78,13 @@ export class CatalogConsumer {
     this.#settings = settings;
     this.#log = log;
     this.#stopListening = cache.onChange(({ name }, version) => {
-      if (this.#isCatalog(name)) this.#reading = this.#reading.then(() => this.#changed(name, version));
+      if (!this.#isCatalog(name)) return;
+      this.#reading = this.#reading
+        .then(() => this.#changed(name, version))
+        .catch((error: unknown) => {
+          // The next version is another try.
+          this.#log.error('defect', { doing: 'catalog', catalog: name.toString(), error });
+        });
     });
     this.#tellCache();
   }

@@ -133,9 +133,10 @@ class XotGate implements PluginInstance<XotGateConfig> {
   }
 
   reload(config: XotGateConfig): void {
-    // First, since it may throw, and then all stays as it was.
-    this.#gate.setTls(listenerTls(config));
+    // First what may throw, and then all stays as it was.
     const holders = keyHolders(config['migration-mode'], this.#host);
+    this.#zones.check(config);
+    this.#gate.setTls(listenerTls(config));
     this.#zones.reload(config);
     this.#holders = holders;
     this.#config = config;
@@ -234,11 +235,10 @@ class XotGate implements PluginInstance<XotGateConfig> {
   }
 
   #serve({ from, request, style, grant }: Asked): GateReply | Promise<GateReply> {
-    const { limits } = this.#config;
     const { entry, rule } = grant.decision;
     const isQuery = request.kind === 'SOA';
     const places = isQuery ? this.#queries : this.#transfers;
-    const { total, perClient } = isQuery ? atOnceOfQueries(limits) : atOnceOfTransfers(this.#config);
+    const { total, perClient } = atOnceOf(isQuery ? 'queries' : 'transfers', this.#config);
     const key = from.client?.name.key ?? anonymousKey;
     const startedMs = this.#host.nowMs();
     if (!places.take(key, total, perClient)) {
@@ -319,17 +319,14 @@ interface AtOnce {
   readonly perClient: number;
 }
 
-function atOnceOfQueries(limits: XotGateConfig['limits']): AtOnce {
-  return { total: limits.queries, perClient: limits['queries-per-client'] };
-}
-
 /** What is relayed the primary has to bear as well. */
-function atOnceOfTransfers({ serve, limits }: XotGateConfig): AtOnce {
-  const { transfers: total, 'transfers-per-client': perClient } = limits;
+function atOnceOf(kind: 'queries' | 'transfers', { serve, limits }: XotGateConfig): AtOnce {
+  const total = limits[kind];
+  const perClient = limits[`${kind}-per-client`];
   if (serve === 'cached') return { total, perClient };
   return {
-    total: Math.min(total, limits['relayed-transfers']),
-    perClient: Math.min(perClient, limits['relayed-transfers-per-client']),
+    total: Math.min(total, limits[`relayed-${kind}`]),
+    perClient: Math.min(perClient, limits[`relayed-${kind}-per-client`]),
   };
 }
 

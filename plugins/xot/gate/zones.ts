@@ -75,7 +75,8 @@ export class GateZones {
    */
   reload(config: XotGateConfig): void {
     const roots = readRoots(config, this.#host);
-    const id = idOf(config, roots);
+    const key = config.tsig && readTsigKey(config.tsig, this.#host);
+    const id = idOf(config, roots, key);
     if (id === this.#made.id) {
       this.#config = config;
       this.#made.reload(config);
@@ -86,6 +87,12 @@ export class GateZones {
     this.#config = config;
     this.#made = made;
     if (this.#isStarted) made.start();
+  }
+
+  /** Throws what `reload` would throw for a file that cannot be used. */
+  check(config: XotGateConfig): void {
+    readRoots(config, this.#host);
+    if (config.tsig !== undefined) readTsigKey(config.tsig, this.#host);
   }
 
   close(): void {
@@ -101,7 +108,7 @@ export class GateZones {
     };
     const upstreams = config.primary.map(open);
     const sender = this.#sender(config, open);
-    const id = idOf(config, roots);
+    const id = idOf(config, roots, key);
     const keys = new Map(key === undefined ? [] : [[key.name.key, key]]);
     const common = { id, keys, primary: upstreams[0] };
     return config.serve === 'relayed'
@@ -143,6 +150,8 @@ export class GateZones {
     { id, keys, primary }: Pick<Made, 'id' | 'keys' | 'primary'>,
   ): Made {
     const { log, metrics, nowMs, resolver } = this.#host;
+    // For how long a zone counts must not change when somebody sets the clock.
+    const steadyMs = (): number => performance.now();
     const limits = (): XotGateConfig['limits'] => this.#config.limits;
     const files = this.#files(config, limits);
     const sources: readonly ZoneSource[] =
@@ -153,7 +162,7 @@ export class GateZones {
       limits: config.limits,
       check: makeVersionCheck({ config: () => this.#config.check, limits, resolver, nowMs }),
       spillDirectory: this.#host.absolutePath(config['spill-directory']),
-      ...{ log, metrics, nowMs },
+      ...{ log, metrics, nowMs: steadyMs },
     });
     cache.onChange((zone, version) => {
       if (version !== undefined) sender.announce(zone.name, version.soa);
@@ -241,19 +250,23 @@ interface Made extends Closable {
 }
 
 /** What may not change without everything being made anew. */
-function idOf(config: XotGateConfig, roots: readonly Certificate[]): string {
-  const { primary, tsig, dane, pins, serve, zones, catalog, notify, limits } = config;
+function idOf(config: XotGateConfig, roots: readonly Certificate[], key: TsigKey | undefined): string {
+  const { primary, dane, pins, serve, zones, catalog, notify, limits } = config;
   const server = ({ text }: UpstreamText): string => text;
   return JSON.stringify([
-    ...[primary.map(server), tsig && [tsig.key.key, tsig.algorithm, tsig['secret-file']], dane, serve],
+    ...[primary.map(server), key && [key.name.key, key.algorithm, digest(key.secret)], dane, serve],
     ...[pins.map((pin) => pin.toString('hex')), 'directory' in zones ? zones.directory : undefined],
     ...[catalog?.name.key, notify?.to.map(server), config['spill-directory']],
-    roots.map(({ der }) => createHash('sha256').update(der).digest('hex')),
+    roots.map(({ der }) => digest(der)),
     ['primary-connect-time', 'primary-answer-time', 'upstream-connections'].map(
       (key) => limits[key as 'transfers'],
     ),
     Object.entries(limits).filter(([key]) => key.startsWith('notify-')),
   ]);
+}
+
+function digest(octets: Buffer): string {
+  return createHash('sha256').update(octets).digest('hex');
 }
 
 /** @param found zones of a folder */

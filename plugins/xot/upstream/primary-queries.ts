@@ -51,6 +51,17 @@ interface Question {
   heardBefore: number;
 }
 
+/** The message with its signature, where it is to have one; undefined if it has no room for it. */
+function sealedBy({ seal }: Question, message: Buffer): Buffer | undefined {
+  if (seal === undefined) return message;
+  try {
+    return seal.close(message);
+  } catch (error) {
+    if (error instanceof DnsFormatError) return undefined;
+    throw error;
+  }
+}
+
 /** Asks one primary. */
 export class PrimaryQueries {
   readonly #primary: Endpoint;
@@ -199,17 +210,24 @@ class QueryConnection {
     const questions = this.#unsent.filter(({ settle }) => settle !== undefined);
     this.#unsent = [];
     if (this.#failure !== undefined || questions.length === 0) return;
-    const framed = questions.map((question) => {
+    const framed = questions.flatMap((question) => {
       let id = randomInt(0x1_0000);
       while (this.#asked.has(id)) id = randomInt(0x1_0000);
+      const message = Buffer.from(question.message);
+      message.writeUInt16BE(id, 0);
+      const sealed = sealedBy(question, message);
+      if (sealed === undefined) {
+        const { settle } = question;
+        this.#forget(question);
+        settle?.(new UpstreamError(EdeCode.OTHER, 'the message has no room for a signature'));
+        return [];
+      }
       this.#asked.set(id, question);
       question.heardBefore = this.#heard;
       question.timer = setTimeout(() => {
         this.#giveUp(question);
       }, question.answerTimeMs);
-      const message = Buffer.from(question.message);
-      message.writeUInt16BE(id, 0);
-      return frame(question.seal?.close(message) ?? message);
+      return [frame(sealed)];
     });
     this.#socket?.write(Buffer.concat(framed));
   };

@@ -26,11 +26,19 @@ export class ZoneWriteError extends Error {
 /** The name server mostly is another user. */
 const usualMode = 0o644;
 
-/** One folder that zones are written to. Writings of one zone follow each other. */
+/** What is written to one file now, and what is to be written after it. */
+interface Writing {
+  next: { version: ZoneVersion; readonly written: Promise<string> } | undefined;
+  readonly written: Promise<string>;
+}
+
+/**
+ * One folder that zones are written to. Writings of one zone follow each other; on a slow disk the newest version that waits takes
+ * the place of older ones.
+ */
 export class ZoneFileWriter {
   readonly #folder: string;
-  /** By file, what was begun last. */
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #underWay = new Map<string, Writing>();
 
   /** @param folder absolute; must be there and be writable */
   constructor(folder: string) {
@@ -42,22 +50,39 @@ export class ZoneFileWriter {
     return join(this.#folder, fileNameOfZone(zone));
   }
 
-  /** Gives the path of the file. Rejects with ZoneWriteError. */
-  async write(version: ZoneVersion): Promise<string> {
+  /** Gives the path of the file when it has this version, or a newer one. Rejects with ZoneWriteError. */
+  write(version: ZoneVersion): Promise<string> {
     const file = this.pathOf(version.zone);
-    const before = this.#underWay.get(file);
-    const writing = (async () => {
-      await before?.catch(() => undefined);
-      await replace(this.#folder, file, version);
-    })();
+    const current = this.#underWay.get(file);
+    if (current === undefined) return this.#begin(file, version);
+    if (current.next !== undefined) {
+      current.next.version = version;
+      return current.next.written;
+    }
+    const written = current.written
+      .catch(() => undefined)
+      .then(() => this.#begin(file, current.next?.version ?? version));
+    current.next = { version, written };
+    return written;
+  }
+
+  #begin(file: string, version: ZoneVersion): Promise<string> {
+    const written = this.#replace(file, version);
+    const writing: Writing = { next: undefined, written };
     this.#underWay.set(file, writing);
+    const end = (): void => {
+      if (writing.next === undefined) this.#underWay.delete(file);
+    };
+    written.then(end, end);
+    return written;
+  }
+
+  async #replace(file: string, version: ZoneVersion): Promise<string> {
     try {
-      await writing;
+      await replace(this.#folder, file, version);
       return file;
     } catch (error) {
       throw new ZoneWriteError(file, wordsOf(error), error);
-    } finally {
-      if (this.#underWay.get(file) === writing) this.#underWay.delete(file);
     }
   }
 }

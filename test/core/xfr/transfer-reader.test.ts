@@ -190,6 +190,17 @@ describe('TransferReader', () => {
       expect(kept(wholeOf(read(messages, have)))).to.have.length(hosts.length);
     });
 
+    it('takes so many octets of steps, and no more: they are held in memory', () => {
+      const records = [soa(7), soa(5), soa(7), ...hosts, soa(7)];
+      const take = (maxOctets: number) => () => {
+        const transfer = reader(have, { maxOctets });
+        for (let at = 0; at < records.length; at += 100) transfer.take(ixfr(records.slice(at, at + 100)));
+        return transfer.result().form;
+      };
+      expect(take(1 << 20)()).to.equal('incremental');
+      expect(take(20_000)).to.throw(TransferFormatError, 'more than 20000 octets');
+    });
+
     it('refuses steps that do not begin with the version that is there', () => {
       const messages = [ixfr([soa(7), soa(4), soa(7), soa(7)])];
       expect(() => read(messages, have)).to.throw(TransferFormatError, 'begins with serial 4');

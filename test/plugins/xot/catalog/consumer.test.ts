@@ -210,6 +210,19 @@ describe('CatalogConsumer', () => {
     expect(bed.members).to.deep.equal(['a.customers.example', 'b.a.customers.example', 'one.example']);
   });
 
+  it('goes on with the next version when the cache does not take what it is told', async () => {
+    const bed = new Bed();
+    const setZones = bed.cache.setZones.bind(bed.cache);
+    bed.cache.setZones = () => {
+      throw new Error('broken');
+    };
+    await bed.update('one.cat', 'a.zones PTR a.example.');
+    expect(bed.said('defect')).to.equal(true);
+    bed.cache.setZones = setZones;
+    await bed.update('one.cat', 'a.zones PTR a.example.', 'b.zones PTR b.example.');
+    expect(bed.cache.zones).to.include.members(['a.example', 'b.example']);
+  });
+
   it('takes a new configuration', async () => {
     const bed = new Bed();
     await bed.update('one.cat', 'a.zones PTR a.example.', 'b.zones PTR b.example.');

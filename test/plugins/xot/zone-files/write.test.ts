@@ -87,6 +87,36 @@ describe('ZoneFileWriter', () => {
     expect(readdirSync(folder)).to.have.length(1);
   });
 
+  it('passes over versions that were replaced while they waited', async () => {
+    const first = writer.write(versionOf(zone, 1, 500));
+    const second = versionOf(zone, 2, 600);
+    let isRead = false;
+    const passedOver = {
+      ...second,
+      get messages() {
+        isRead = true;
+        return second.messages;
+      },
+    };
+    const waiting = [writer.write(passedOver), writer.write(versionOf(zone, 3, 700))];
+    await Promise.all([first, ...waiting]);
+    expect(isRead).to.equal(false);
+    expect(readFileSync(writer.pathOf(zone), 'utf8').split('\n')).to.have.length(702);
+    await writer.write(versionOf(zone, 4, 10));
+    expect(readFileSync(writer.pathOf(zone), 'utf8').split('\n')).to.have.length(12);
+  });
+
+  it('writes what comes after a writing that failed', async () => {
+    rmSync(folder, { recursive: true });
+    const failed = writer.write(versionOf(zone, 1));
+    const next = writer.write(versionOf(zone, 2, 5)).catch((error: unknown) => error);
+    expect(await failed.catch((error: unknown) => error)).to.be.instanceOf(ZoneWriteError);
+    await next;
+    mkdirSync(folder, { recursive: true });
+    await writer.write(versionOf(zone, 3, 7));
+    expect(readFileSync(writer.pathOf(zone), 'utf8').split('\n')).to.have.length(9);
+  });
+
   it('goes on after a writing that was cut off', async () => {
     writeFileSync(join(folder, '.corp.example.zone.new'), 'half');
     await writer.write(versionOf(zone, 7));
