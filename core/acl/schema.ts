@@ -54,7 +54,7 @@ const comment = textBlock({ what: 'a text', example: 'ask noc@partner.example' }
 
 const action = choice(actions).meta({
   description:
-    'What it is about: `transfer` is SOA, AXFR and IXFR; `notify` NOTIFY; `update` UPDATE; `resolve` recursion; `query` authoritative answers. `xot/gate` asks for `transfer`; the others are there for other plugins.',
+    'What it is about: `transfer` is SOA, AXFR and IXFR; `notify` NOTIFY; `update` UPDATE; `resolve` recursion; `query` authoritative answers. `xot/gate` asks for `transfer`, `notify` and `update`, `dot-resolver/gate` for `resolve`; `query` is there for other plugins.',
 });
 
 const zones = z

@@ -17,7 +17,7 @@ describe('docs/errors.md', () => {
       'TLS_IDENTITY',
       'CFG_INVALID',
       'XFR_FORMAT',
-      'XOT_PRIMARY',
+      'XOT_UPSTREAM',
     ]) {
       expect(page).to.include(`\`${code}\``);
     }

@@ -14,9 +14,3 @@ export const axfrByUdp: Refusal = {
   infoCode: EdeCode.NOT_SUPPORTED,
   text: 'AXFR is for TCP',
 };
-/** RFC 8914 section 4.15. Not REFUSED: a secondary must keep its zone, and come again. */
-export const notReady: Refusal = {
-  rcode: Rcode.SERVFAIL,
-  infoCode: EdeCode.NOT_READY,
-  text: 'this zone is not there yet, or has expired',
-};

@@ -3,7 +3,6 @@
  * else, and for addresses that may not ask.
  */
 import {
-  EdnsOptionCode,
   Opcode,
   parseEndpoint,
   Places,
@@ -27,7 +26,7 @@ import { readRequest, type Refusal, type ZoneRequest } from '../request/request.
 import type { AgentLimits } from './limits.ts';
 import type { agentLimits } from './limits.ts';
 import { axfrByUdp, notAllowed } from './refusals.ts';
-import { fitted, ixfrReply, udpOctets } from './udp-reply.ts';
+import { fitted, ixfrReply, udpOctets, unencrypted } from '../request/udp-reply.ts';
 import type { ZoneQuestion, Zones } from './zones.ts';
 
 export interface RequestsOptions {
@@ -218,19 +217,6 @@ export class Requests {
   #count(kind: string, rcode: number): void {
     this.#metrics.requests.add({ kind, rcode: rcodeName(rcode) });
   }
-}
-
-/**
- * The request without the options that have no place here. RFC 7830 section 6: nothing is padded that is not encrypted. RFC 7828
- * section 3.2.1: by UDP there is no keepalive.
- */
-function unencrypted(message: Message, { isStream }: PlainSource): Message {
-  const { edns } = message;
-  if (edns === undefined) return message;
-  const options = edns.options.filter(
-    ({ code }) => code !== EdnsOptionCode.PADDING && (isStream || code !== EdnsOptionCode.TCP_KEEPALIVE),
-  );
-  return { ...message, edns: { ...edns, options } };
 }
 
 function about({ kind, zone, clientSerial }: ZoneRequest) {

@@ -95,7 +95,13 @@ export class ServerSource implements ZoneSource {
       signal,
     );
     for await (const messages of stream) {
-      for (const message of messages) reader.take(message);
+      try {
+        for (const message of messages) reader.take(message);
+      } catch (error) {
+        // A no is a whole answer: the connection may serve for what is asked next.
+        if (error instanceof TransferRefusedError) stream.finish();
+        throw error;
+      }
       if (!reader.ended) continue;
       stream.finish();
       return { ...reader.result(), expireSeconds: reader.expireSeconds };

@@ -99,7 +99,8 @@ const zonesSchema: schema.ConfigSchema<XotGateConfig['zones']> = z
     const isMap = typeof input === 'object' && input !== null && !Array.isArray(input);
     const read = (isMap ? zoneFolder : zoneList).safeParse(input);
     if (read.success) return read.data;
-    for (const issue of read.error.issues) context.addIssue({ ...issue, input });
+    for (const issue of read.error.issues)
+      context.addIssue({ ...issue, input } as Parameters<typeof context.addIssue>[0]);
     return z.NEVER;
   });
 

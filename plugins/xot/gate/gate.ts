@@ -1,9 +1,9 @@
 /**
- * The xot gate: zone transfer over TLS (RFC 9103) before a primary that need not know of it.
+ * The xot gate: zone transfer over TLS (RFC 9103) for secondaries that are known by name, whatever the primary speaks.
  *
- * A request of an identified client is read strictly, checked against the access list, relayed to the primary over
- * plain TCP, and its answer comes back message by message. Nothing but SOA, AXFR and IXFR passes (RFC 9103 appendix A,
- * the strict policy).
+ * A request of an identified client is read strictly, checked against the access list, and answered from the zones that are kept, or
+ * relayed to the primary. Nothing but SOA, AXFR, IXFR, NOTIFY and, where that is allowed, UPDATE passes (RFC 9103 appendix A, the
+ * strict policy).
  */
 import {
   formatEndpoint,
@@ -49,8 +49,9 @@ export const xotGate: Plugin<XotGateConfig> = {
         path: ['migration-mode', 'listen', index],
       })),
     ],
+    // What must be signed cannot be tried from outside.
     upstreams: config.primary.flatMap(({ endpoint: at, name }, index) =>
-      name === undefined
+      name === undefined && config.tsig === undefined
         ? [{ at, path: ['primary', index], zones: 'directory' in config.zones ? [] : config.zones }]
         : [],
     ),

@@ -6,7 +6,8 @@
  * A request without a signature that is right gets an answer from its header and question alone, and nobody's zone. By UDP there are
  * SOA answers and nothing else.
  *
- * Limitations: who holds a key is known by the key's name and not by a domain name of the access list.
+ * Limitations: with `serve: relayed` a message of the primary that is as long as a message can be has no room for a signature, and ends
+ * the transfer. A request that was heard can be said again for as long as its time counts. Who holds a key is known by the key's name and not by a domain name of the access list.
  */
 import {
   encodeMessage,
@@ -28,6 +29,7 @@ import type { TransferLimits } from '../limits.ts';
 import type { RelayReport } from '../relay/report.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from '../request/reply.ts';
 import { readRequest, type ZoneRequest } from '../request/request.ts';
+import { fitted, udpOctets, unencrypted } from '../request/udp-reply.ts';
 import type { Asked } from './backend.ts';
 import { notAuthoritative, notThisKey, tooMany } from './refusals.ts';
 
@@ -45,12 +47,15 @@ export interface MigrationOptions {
   readonly nowMs: () => number;
 }
 
+/** Of a TSIG record with a name of usual length and the longest MAC. */
+const signatureOctets = 200;
 /** By UDP nobody can be seen to go. */
 const never = new AbortController().signal;
 
 export class Migration {
   readonly #options: MigrationOptions;
   readonly #transfers = new Places();
+  readonly #queries = new Places();
   readonly #lines = new RefusalLines();
 
   constructor(options: MigrationOptions) {
@@ -77,8 +82,8 @@ export class Migration {
         reply(parsed.formatError ? sign(formatErrorReply(octets)) : undefined);
         return;
       }
-      const style = { request: parsed.message, idleTimeMs: from.idleTimeMs };
-      reply(sign(refusalReply(style, parsed.refusal)));
+      const style = { request: unencrypted(parsed.message, from), idleTimeMs: from.idleTimeMs };
+      reply(sign(fit(refusalReply(style, parsed.refusal), style, from)));
       return;
     }
     this.#serve(parsed.request, holder, from, sign).then(reply, (error: unknown) => {
@@ -94,33 +99,36 @@ export class Migration {
     sign: (message: Buffer) => Buffer,
   ): Promise<Buffer | AsyncIterable<ReplyBatch> | undefined> {
     const { limits, zones } = this.#options;
-    const style: ReplyStyle = { request: request.message, idleTimeMs: from.idleTimeMs };
+    const message = unencrypted(request.message, from);
+    const style: ReplyStyle = { request: message, idleTimeMs: from.idleTimeMs };
     const key = holder?.key.name;
     if (holder?.zones.some((zone) => zone.equals(request.zone)) !== true) {
       this.#no(from, key, 'zone-not-for-key', request);
-      return sign(refusalReply(style, notThisKey));
+      return sign(fit(refusalReply(style, notThisKey), style, from));
     }
     if (!zones.has(request.zone)) {
       this.#no(from, key, 'zone-not-served', request);
-      return sign(refusalReply(style, notAuthoritative));
+      return sign(fit(refusalReply(style, notAuthoritative), style, from));
     }
     const isTransfer = request.kind !== 'SOA';
     // RFC 5936 section 4.2: no transfer by UDP; TC makes the client come by TCP.
     if (isTransfer && !from.isStream) return sign(encodeMessage(makeResponse(request.message, { tc: true })));
-    const { transfers, 'transfers-per-client': perClient } = limits();
     const place = holder.key.name.key;
-    if (isTransfer && !this.#transfers.take(place, transfers, perClient)) {
+    const places = isTransfer ? this.#transfers : this.#queries;
+    const { [isTransfer ? 'transfers' : 'queries']: total } = limits();
+    const { [isTransfer ? 'transfers-per-client' : 'queries-per-client']: perClient } = limits();
+    if (!places.take(place, total, perClient)) {
       this.#no(from, key, 'too-many-at-once', request);
-      return sign(refusalReply(style, tooMany));
+      return sign(fit(refusalReply(style, tooMany), style, from));
     }
     const onEnd = (report: RelayReport): void => {
-      if (isTransfer) this.#transfers.free(place);
+      places.free(place);
       this.#report(from, holder, request, report);
     };
     const signal = from.signal ?? never;
-    const answer = await zones.answer({ request, style, signal, onEnd });
+    const answer = await zones.answer({ request: { ...request, message }, style, signal, onEnd });
     if (answer === undefined) return undefined;
-    return Buffer.isBuffer(answer) ? sign(answer) : signed(answer, sign);
+    return Buffer.isBuffer(answer) ? sign(fit(answer, style, from)) : signed(answer, sign);
   }
 
   #report(
@@ -147,6 +155,11 @@ export class Migration {
   }
 }
 
+/** What fits into a datagram, with its signature. */
+function fit(reply: Buffer, style: ReplyStyle, { isStream, udpOctets: most }: PlainSource): Buffer {
+  return isStream ? reply : fitted(reply, style, udpOctets(style.request, most) - signatureOctets);
+}
+
 /** RFC 8945 section 5.3.1: every message of the stream is signed. */
 async function* signed(
   stream: AsyncIterable<ReplyBatch>,
@@ -154,7 +167,6 @@ async function* signed(
 ): AsyncGenerator<readonly Buffer[], void, undefined> {
   for await (const batch of stream) {
     const messages = Buffer.isBuffer(batch) ? new FrameReader().push(batch) : batch;
-    // A message that is as long as a message can be has no room for a signature.
     yield messages.map(sign);
   }
 }

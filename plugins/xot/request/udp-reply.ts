@@ -1,18 +1,20 @@
 /**
- * What fits into a datagram: a whole reply if it does, else the SOA record alone, else nothing but the TC bit, which makes the
+ * Answers in clear, for what is different from those over TLS: options, and what fits into a datagram: a whole reply if it does, else the SOA record alone, else nothing but the TC bit, which makes the
  * client come by TCP (RFC 1035 section 4.1.1). An IXFR by UDP gets the SOA record alone in any case (RFC 1995 section 2).
  *
  * Pure.
  */
 import {
+  EdnsOptionCode,
   encodeMessage,
   makeResponse,
   parseMessage,
   RrType,
   type Message,
+  type PlainSource,
   type ResourceRecord,
 } from '../../../core/index.ts';
-import { relayedReply, type ReplyStyle } from '../request/reply.ts';
+import { relayedReply, type ReplyStyle } from './reply.ts';
 
 /** RFC 1035 section 4.2.1: what every client takes. */
 const leastOctets = 512;
@@ -54,4 +56,17 @@ function soaReply(
 
 function withOpt(bare: Buffer, style: ReplyStyle): Buffer {
   return relayedReply(bare, undefined, style)[0] ?? bare;
+}
+
+/**
+ * The request without the options that have no place here. RFC 7830 section 6: nothing is padded that is not encrypted. RFC 7828
+ * section 3.2.1: by UDP there is no keepalive.
+ */
+export function unencrypted(message: Message, { isStream }: Pick<PlainSource, 'isStream'>): Message {
+  const { edns } = message;
+  if (edns === undefined) return message;
+  const options = edns.options.filter(
+    ({ code }) => code !== EdnsOptionCode.PADDING && (isStream || code !== EdnsOptionCode.TCP_KEEPALIVE),
+  );
+  return { ...message, edns: { ...edns, options } };
 }
