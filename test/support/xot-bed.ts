@@ -38,6 +38,8 @@ export interface XotBedOptions {
 }
 
 const gateName = 'gate.example';
+/** Characters of a log in a failure. */
+const lastWordsLength = 5_000;
 const agentName = 'agent.ns2.example';
 
 export class XotBed {
@@ -82,9 +84,13 @@ export class XotBed {
     return bed;
   }
 
+  /** Stops everything. Throws with its log when gate or agent have ended before, of themselves. */
   async close(): Promise<void> {
+    const dead = [this.#gate, this.#agent].find((danced) => danced?.program.hasEnded === true);
+    const lastWords = dead?.program.log.slice(-lastWordsLength);
     await this.bed.close();
     await this.#lab?.close();
+    if (dead !== undefined) throw new Error(`${dead.name} has ended; its log ends: ${lastWords}`);
   }
 
   async #makeIdentity(name: string): Promise<IdentityFiles> {

@@ -11,7 +11,6 @@ import {
   RefusalLines,
   RrType,
   type Log,
-  type Message,
   type Metrics,
   type PlainReply,
   type PlainSource,

@@ -52,7 +52,14 @@ export const xotGate: Plugin<XotGateConfig> = {
     // What must be signed cannot be tried from outside.
     upstreams: config.primary.flatMap(({ endpoint: at, name }, index) =>
       name === undefined && config.tsig === undefined
-        ? [{ at, path: ['primary', index], zones: 'directory' in config.zones ? [] : config.zones }]
+        ? [
+            {
+              at,
+              // One may be written without a list.
+              path: config.primary.length === 1 ? ['primary'] : ['primary', index],
+              zones: 'directory' in config.zones ? [] : config.zones,
+            },
+          ]
         : [],
     ),
   }),

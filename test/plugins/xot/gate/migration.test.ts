@@ -114,9 +114,9 @@ describe('Migration mode', () => {
     expect(parseMessage(octets!).answers).to.have.length(0);
   });
 
-  for (const type of [RrType.SOA, RrType.AXFR]) {
-    it(`refuses ${RrType[type] ?? ''} of a zone that is not the key's`, async () => {
-      const [message] = await ask({ type, edns: edns() }, others);
+  for (const kind of ['SOA', 'AXFR'] as const) {
+    it(`refuses ${kind} of a zone that is not the key's`, async () => {
+      const [message] = await ask({ type: RrType[kind], edns: edns() }, others);
       expect([message?.header.rcode, edeOf(message)?.code]).to.deep.equal([
         Rcode.REFUSED,
         EdeCode.PROHIBITED,
