@@ -43,7 +43,9 @@ export class Keeping {
       limits: config.limits,
       check: makeVersionCheck({ config: () => this.#config.check, limits, resolver, nowMs }),
       spillDirectory: host.absolutePath(config['spill-directory']),
-      ...{ log, metrics, nowMs },
+      ...{ log, metrics },
+      // For how long a zone counts must not change when somebody sets the clock.
+      nowMs: () => performance.now(),
     });
     this.zones = new CachedZones(this.#cache);
     this.#cache.onChange(({ name }, version) => {

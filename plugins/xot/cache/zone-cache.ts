@@ -21,6 +21,7 @@ export interface ZoneCacheOptions {
   readonly spillDirectory: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** A clock that nobody sets: milliseconds since any moment. */
   readonly nowMs: () => number;
 }
 
