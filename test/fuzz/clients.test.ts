@@ -33,10 +33,10 @@ describe(`a gate and a hostile client (seed ${fuzzSeed})`, function () {
       limits: {
         'message-time': `${messageTimeMs}ms`,
         'idle-time': '2s',
-        queries: 1000,
-        'queries-per-client': 500,
-        transfers: 1000,
-        'transfers-per-client': 500,
+        'relayed-queries': 1000,
+        'relayed-queries-per-client': 500,
+        'relayed-transfers': 1000,
+        'relayed-transfers-per-client': 500,
         // Good and bad come from the same address here.
         'handshakes-per-address': 500,
         'connections-per-address': 500,
@@ -193,7 +193,7 @@ describe('a gate that takes the longest requests', () => {
     const gate = await TestGate.start({
       lab: { transferZone: { name: zone, records: 50 } },
       clients: { [goodName]: [zone] },
-      limits: { 'request-octets': 65_535, 'queries-per-client': 500, queries: 1000 },
+      limits: { 'request-octets': 65_535, 'relayed-queries-per-client': 500, 'relayed-queries': 1000 },
     });
     try {
       const good = await gate.client(goodName);

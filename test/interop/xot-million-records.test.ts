@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { dig } from '../support/peers/clients.ts';
 import { digestAt } from '../support/peers/kinds.ts';
 import { startNsdPrimary } from '../support/peers/primaries.ts';
+import type { Secondary } from '../support/peers/secondaries.ts';
 import { ZoneSeries } from '../support/peers/zone-series.ts';
 import { XotBed } from '../support/xot-bed.ts';
 
@@ -31,11 +32,7 @@ describe('a zone of a million records through the cache', function () {
   });
   after(() => xot.close());
 
-  async function expectAt(serial: number): Promise<void> {
-    const secondary = xot.secondaries.get('NSD at the gate')!;
-    await secondary.waitForSerial(serial, arrivalTimeMs);
-    expect(await digestAt(secondary, apex)).to.deep.equal(series.digest(serial));
-  }
+  const secondary = (): Secondary => xot.secondaries.get('NSD at the gate')!;
 
   /** What dig says of a transfer. */
   async function transferByDig(type: string): Promise<string> {
@@ -43,8 +40,8 @@ describe('a zone of a million records through the cache', function () {
     return (await dig({ ...request, more: ['+noall', '+stats'] })).output;
   }
 
-  it('reaches NSD by AXFR, exactly [RFC5936-2.2]', async () => {
-    await expectAt(1);
+  it('reaches NSD by AXFR [RFC5936-2.2]', async () => {
+    await secondary().waitForSerial(1, arrivalTimeMs);
   });
 
   it('reaches dig, complete, and costs the primary nothing', async () => {
@@ -56,7 +53,9 @@ describe('a zone of a million records through the cache', function () {
 
   it('reaches NSD by IXFR when fifty records change, exactly [RFC1995-4]', async () => {
     await xot.primary.change(series.next('some'));
-    await expectAt(2);
+    await secondary().waitForSerial(2, arrivalTimeMs);
+    // All that came by AXFR is in it as well.
+    expect(await digestAt(secondary(), apex)).to.deep.equal(series.digest());
     const line = await xot.gate.waitForEvent('transfer', ({ form }) => form === 'incremental');
     expect(line).to.include({ outcome: 'complete', clientSerial: 1, serial: 2, records: 2 * changes + 4 });
   });

@@ -22,7 +22,7 @@ const records = 20_000;
 const atGate = ['BIND', 'NSD'];
 const atAgent = ['Knot DNS', 'PowerDNS', 'Unbound'];
 const receivers = atGate.length + atAgent.length;
-const transfers = Number(process.env['DANCED_TRANSFERS'] ?? 30);
+const transfers = Number(process.env['DANCED_TRANSFERS'] ?? 15);
 const rounds = Math.ceil(transfers / receivers);
 /** Everybody looks by himself so often. */
 const timers = { refresh: 1, retry: 1, expire: 3600 };

@@ -95,7 +95,7 @@ plugins:
     primary: 127.0.0.1:${this.lab.primary.port}
     serve: relayed
     zones: [${zones}]
-    limits: { handshakes-per-second: 1000000, failures-per-address: 1000000, queries: 200, queries-per-client: 200 }
+    limits: { handshakes-per-second: 1000000, failures-per-address: 1000000, relayed-queries: 200, relayed-queries-per-client: 200 }
 ${more}`;
   }
 
