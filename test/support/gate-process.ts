@@ -76,6 +76,7 @@ plugins:
   - use: xot/gate
     listen: ["127.0.0.1:${port}"]
     primary: ${primary.address}:${primary.port}
+    serve: relayed
     zones: [${zones.join(', ')}]
 `,
   );
