@@ -124,7 +124,7 @@ zone:
 for (const [title, start] of Object.entries({ BIND: startBind })) {
   for (const serve of ['relayed', 'cached'] as const) {
     describe(`an agent (${serve}) of ${title}, which speaks XoT itself`, function () {
-      this.timeout(60_000);
+      this.timeout(180_000);
       const bed = new TestBed();
       let lab: Lab;
       let primary: XotPrimary;
@@ -145,11 +145,12 @@ for (const [title, start] of Object.entries({ BIND: startBind })) {
 
       it('gives the name server beside it the zone, and what changes [RFC5936-2.2] [RFC1995-4]', async () => {
         const secondary = await startBindSecondary(bed, { apex, gate: { port: agent.port } });
-        await secondary.waitForSerial(1);
+        // BIND that was told "not ready" waits for some ten seconds before it asks again.
+        await secondary.waitForSerial(1, 60_000);
         expect(await dumpZone(secondary.port, apex)).to.deep.equal(await dumpZone(primary.port, apex));
         await primary.change(numberedZone(apex, 2, records, [`new.${apex}. 60 IN A 192.0.2.1`]));
         await sendNotify(secondary.port, apex);
-        await secondary.waitForSerial(2);
+        await secondary.waitForSerial(2, 60_000);
         expect(await dumpZone(secondary.port, apex)).to.deep.equal(await dumpZone(primary.port, apex));
         const forms = agent
           .events('transfer')

@@ -27,7 +27,7 @@ export interface RunOptions {
 }
 
 const pollMs = 50;
-const startTimeMs = 20_000;
+const startTimeMs = 40_000;
 const stopTimeMs = 5_000;
 /** Lines of a program's log in a failure. */
 const tailLines = 40;
