@@ -134,7 +134,11 @@ export const xotAgentSchema: schema.ConfigSchema<XotAgentConfig> = z
       }),
     notify: notifySchema.optional(),
     write: z
-      .strictObject({ directory: schema.filePath('/var/lib/danced/zones') })
+      .strictObject({
+        directory: schema
+          .filePath('/var/lib/danced/zones')
+          .meta({ description: 'The folder, which danced may write to.' }),
+      })
       .optional()
       .meta({
         what: 'a map with directory',

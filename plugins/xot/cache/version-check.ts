@@ -68,7 +68,11 @@ export const checkSchema: ConfigSchema<CheckConfig> = schema.z
         'Signatures by keys that the zone above vouches for: `apex` those of the SOA, DNSKEY and ZONEMD records, which with a digest prove the whole zone; `full` those of all records, and that the NSEC or NSEC3 chain is closed. Zones that are not signed are refused by both.',
     }),
   })
-  .meta({ what: 'what is checked of a version', example: '{ zonemd: required, dnssec: apex }' })
+  .meta({
+    what: 'a map with zonemd and dnssec',
+    example: '{ zonemd: required, dnssec: apex }',
+    description: 'What is checked of each version of a zone before it is served.',
+  })
   .prefault({});
 
 export function makeVersionCheck(options: VersionCheckOptions): VersionCheck {

@@ -50,8 +50,8 @@ export const catalogNamesSchema: ConfigSchema<ZoneSet> = schema.z
   )
   .min(1)
   .max(maximumPatterns)
-  .default([{ kind: 'every' }])
   .transform((patterns) => new ZoneSet(patterns))
+  .prefault(['*'])
   .meta({
     description:
       'Zones that a catalog may list: a name, `*.name` for every name below it, `*` for every zone. Others are passed over. Who makes the catalogs decides what is served here, so it is good to say what they may decide (RFC 9432 section 7).',
@@ -67,4 +67,9 @@ export const producedCatalogSchema: ConfigSchema<ProducedCatalog> = schema.z
         'Name of the catalog zone that lists all zones that are served. Use one of your own, or one below `invalid`.',
     }),
   })
-  .meta({ what: 'a map', example: '{ name: members.example }' });
+  .meta({
+    what: 'a map with name',
+    example: '{ name: members.example }',
+    description:
+      'A catalog zone (RFC 9432) that we make of all zones that are served, for secondaries that read catalogs.',
+  });

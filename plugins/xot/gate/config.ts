@@ -90,7 +90,9 @@ const asList = (value: unknown): unknown => (typeof value === 'string' ? [value]
 const primarySchema = schema.textBlock({ what: 'a server', example: '127.0.0.1:53' }, parseUpstream);
 
 const zoneList = z.array(schema.domainName()).max(maximumZones);
-const zoneFolder = z.strictObject({ directory: schema.filePath('/etc/danced/zones') });
+const zoneFolder = z.strictObject({
+  directory: schema.filePath('/etc/danced/zones').meta({ description: 'The folder of zone files.' }),
+});
 
 /** By hand, since no union of the schema library says which of two forms was meant. */
 const zonesSchema: schema.ConfigSchema<XotGateConfig['zones']> = z

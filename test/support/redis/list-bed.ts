@@ -10,9 +10,9 @@ import { until } from './cluster.ts';
 export const transferOf = (...zones: readonly string[]): string =>
   JSON.stringify({ allow: [{ action: 'transfer', zones }] });
 
-/** Options for a server of a test. */
-export function singleAt(path: string): RedisOptions {
-  return { mode: 'single', servers: [{ path }], timeoutMs: 500 };
+/** Options for a server of a test; short times are for tests of servers that are silent, a busy machine is no outage. */
+export function singleAt(path: string, timeoutMs = 10_000): RedisOptions {
+  return { mode: 'single', servers: [{ path }], timeoutMs };
 }
 
 export interface StoreBed {
