@@ -28,6 +28,8 @@ export interface SourceAnswer {
 export interface SourceFailure {
   readonly failure: string;
   readonly isTimeout: boolean;
+  /** It is about who asked first: others who wait for the same answer are asked for by themselves. */
+  readonly isOfAsker?: true;
 }
 
 /** Somebody who waits. One of `answered` and `failed` is called, once. */
@@ -36,6 +38,8 @@ export interface Waiting {
   readonly octets: Buffer;
   readonly questionStart: number;
   readonly questionEnd: number;
+  /** Who asks, as far as a failure may be his alone. */
+  readonly member?: string | undefined;
   /** Has the question asked, for all who wait: `end` is called once, now or later, unless it is given up before. */
   ask(end: (outcome: SourceOutcome) => void): () => void;
   /** The answer is lent for as long as the call lasts. */
@@ -212,7 +216,7 @@ export class Answers {
       return;
     }
     if (this.#underWay >= this.#limits.questions * share) {
-      this.#fail(sought, [waiting], tooMany);
+      this.#fail(sought, [waiting], tooManyUnderWay);
       return;
     }
     this.#begin(sought, waiting);
@@ -275,7 +279,8 @@ export class Answers {
     const sought = this.#sought;
     flight.writeKey(sought);
     if ('failure' in outcome) {
-      this.#fail(sought, flight.leave(), outcome);
+      if (outcome.isOfAsker === true) this.#failAsker(flight, outcome);
+      else this.#fail(sought, flight.leave(), outcome);
       return;
     }
     const isBare = Buffer.isBuffer(outcome);
@@ -321,6 +326,25 @@ export class Answers {
     return memory.put(sought, scanner.octets, scanner, seconds, nowMs) ? memory : scanner;
   }
 
+  #failAsker(flight: Flight, failure: SourceFailure): void {
+    const { member } = flight.first;
+    const waiting = [...flight.leave()];
+    const others = waiting.filter((each) => each.member !== member);
+    this.#fail(
+      this.#sought,
+      waiting.filter((each) => each.member === member),
+      failure,
+    );
+    if (others.length === 0) return;
+    // Not at once: whoever has no time for one may be about to say so to others.
+    setImmediate(() => {
+      for (const each of others) {
+        flight.writeKey(this.#sought);
+        this.ask(this.#sought, each);
+      }
+    });
+  }
+
   #fail(sought: KeySought, waiting: Iterable<Waiting>, failure: SourceFailure): void {
     this.#memory.noteFailure(sought, this.#nowMs() + recheckAfterMs);
     if (this.#giveOld(sought, waiting)) return;
@@ -347,7 +371,8 @@ export function extrasOf({ rcode, isFresh, ageSeconds }: AnswerMemory): AnswerEx
 const stale: AnswerExtras = oldExtras(EdeCode.STALE_ANSWER);
 const staleName: AnswerExtras = oldExtras(EdeCode.STALE_NXDOMAIN_ANSWER);
 const fresh: AnswerExtras = { ageSeconds: 0 };
-const tooMany: SourceFailure = { failure: 'too many questions under way', isTimeout: false };
+/** Nobody was asked, since more was under way than `questions` allows. */
+export const tooManyUnderWay: SourceFailure = { failure: 'too many questions under way', isTimeout: false };
 const closed: SourceFailure = { failure: 'shut down', isTimeout: false };
 
 function oldExtras(code: number): AnswerExtras {

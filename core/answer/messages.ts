@@ -16,20 +16,30 @@ const recursionDesired = 0x01;
 const authenticData = 0x20;
 const checkingDisabled = 0x10;
 
+export interface ForwardedAs {
+  /** Whether the option EDNS Client Subnet is passed on (RFC 7871 section 11.1 would have it never); not if not said. */
+  readonly withClientSubnet?: boolean;
+  /** Whether RD and AD are as they were, as authoritative servers are asked; if not said, RD and AD are set. */
+  readonly keepsFlags?: boolean;
+}
+
 /**
  * The query that is forwarded for what a reader has read: the question, CD and DO as they were, and nothing else of
  * it: options of EDNS belong to one hop, and tell of who asks. Its ID is 0.
- *
- * @param withClientSubnet whether the option EDNS Client Subnet is passed on (RFC 7871 section 11.1 would have it never)
  */
-export function forwardedQuery(reader: QueryReader, withClientSubnet = false): Buffer {
+export function forwardedQuery(
+  reader: QueryReader,
+  { withClientSubnet = false, keepsFlags = false }: ForwardedAs = {},
+): Buffer {
   const questionOctets = reader.questionEnd - reader.questionStart;
   const subnet = withClientSubnet && reader.clientSubnetAt >= 0 ? reader.clientSubnetOctets : 0;
   const query = Buffer.allocUnsafe(headerOctets + questionOctets + optOctets + subnet);
   const at = headerOctets + questionOctets;
   for (let each = 0; each < headerOctets; each += 1) query[each] = 0;
-  query[2] = recursionDesired;
-  query[3] = reader.checkingDisabled ? authenticData | checkingDisabled : authenticData;
+  query[2] = keepsFlags ? (reader.flags >>> 8) & recursionDesired : recursionDesired;
+  query[3] =
+    (keepsFlags ? reader.flags & authenticData : authenticData) |
+    (reader.checkingDisabled ? checkingDisabled : 0);
   query[5] = 1;
   query[11] = 1;
   const { octets, questionStart } = reader;

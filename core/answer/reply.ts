@@ -31,6 +31,11 @@ export interface ReplyWay {
   readonly idleTimeMs: number | undefined;
   /** RFC 7830 section 4: only where the way is encrypted. */
   readonly isEncrypted: boolean;
+  /**
+   * The answer is an authoritative server's: RA and CD stay as it has them (RFC 1035 section 4.1.1, RFC 4035 section 3.1.6).
+   * If not said it is a recursive resolver's, which sets RA and copies CD (RFC 4035 section 3.2.2).
+   */
+  readonly isAuthoritative?: boolean;
 }
 
 /** What is said beside the answer. */
@@ -92,12 +97,12 @@ export class ReplyPlan {
     octets.copy(target, at, start, start + (this.#isCut ? headerOctets : answer.length));
     target[at] = to.id >>> 8;
     target[at + 1] = to.id;
-    let flags =
-      ((octets[start + 2]! << 8) | octets[start + 3]!) &
-      ~(recursionDesired | checkingDisabled | truncated | 15);
+    const copied = way.isAuthoritative === true ? recursionDesired : recursionDesired | checkingDisabled;
+    let flags = ((octets[start + 2]! << 8) | octets[start + 3]!) & ~(copied | truncated | 15);
     // RFC 6891 section 6.1.3: what has no room in the header cannot be said without EDNS.
     const code = rcode > 15 && !to.hasEdns ? Rcode.SERVFAIL : rcode & 15;
-    flags |= responseFlag | recursionAvailable | (to.flags & (recursionDesired | checkingDisabled)) | code;
+    flags |= responseFlag | (to.flags & copied) | code;
+    if (way.isAuthoritative !== true) flags |= recursionAvailable;
     // RFC 6840 section 5.8: AD only for those who said that they understand it.
     if (!to.dnssecOk && (to.flags & authenticData) === 0) flags &= ~authenticData;
     if (this.#isCut) flags |= truncated;

@@ -7,6 +7,7 @@
 import { randomInt } from 'node:crypto';
 import {
   Answers,
+  AnswerSession,
   formatEndpoint,
   Forwarder,
   listenerTls,
@@ -15,8 +16,14 @@ import {
   readTextFile,
   RefusalLines,
   ReplyPlan,
+  RrClass,
+  RrType,
+  noTransfers,
+  otherClass,
   type AnswerConnection,
   type AnswerLimits,
+  type AnswerMeans,
+  type AnswerStanding,
   type Decision,
   type Gate,
   type Name,
@@ -24,15 +31,16 @@ import {
   type PluginHost,
   type PluginInstance,
   type Readiness,
+  type Refusal,
   type ReplyWay,
+  type SourceFailure,
 } from '../../../core/index.ts';
 import { View } from '../view/view.ts';
 import { dotGateSchema, type DotGateConfig } from './config.ts';
+import { explainView } from './explain.ts';
 import { GateView } from './gate-view.ts';
 import { gateMetrics } from './metrics.ts';
-import type { Refusal } from './refusals.ts';
-import type { SessionMeans } from './session-means.ts';
-import { Session } from './session.ts';
+import { noRecursion, upstreamFailed, upstreamSilent } from './refusals.ts';
 import { Standing, TotalsMeter } from './standing.ts';
 
 export const dotGate: Plugin<DotGateConfig> = {
@@ -42,13 +50,14 @@ export const dotGate: Plugin<DotGateConfig> = {
     listens: config.listen.map((at, index) => ({ at, path: ['listen', index] })),
     upstreams: [],
   }),
+  explain: explainView,
   setup: (host, config) => new DotGate(host, config),
 };
 
 /** Milliseconds that questions under way get when their view has been replaced. */
 const oldViewMs = 10_000;
 
-class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
+class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
   readonly reader = new QueryReader(randomInt(2 ** 31));
   readonly plan = new ReplyPlan();
   readonly answers: Answers;
@@ -80,7 +89,7 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
     const whoIsServed = config.privacy === 'role' ? 'hidden' : 'told';
     this.#gate = host.answer(
       { addresses, limits, tls: listenerTls(config), whoIsServed },
-      (connection) => new Session(connection, this),
+      (connection) => new AnswerSession(connection, this),
     );
     this.#metrics.memory.follow({ what: 'answers' }, () => this.answers.entries);
     this.#metrics.memory.follow({ what: 'octets' }, () => this.answers.octets);
@@ -144,7 +153,18 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
     const decision = await access.decide({ client, connection }, { action: 'resolve', zone });
     const charger = decision.allowed ? access.charger(client, decision) : undefined;
     const { 'default-view': defaultView } = this.#config;
-    return new Standing(decision, charger, { views: this.#views, defaultView, roles: this.#roles });
+    const { answers } = this;
+    return new Standing(decision, charger, { views: this.#views, defaultView, answers, roles: this.#roles });
+  }
+
+  refusalOf(reader: QueryReader): Refusal | undefined {
+    if (reader.class !== RrClass.IN) return otherClass;
+    if (reader.type === RrType.AXFR || reader.type === RrType.IXFR) return noTransfers;
+    return reader.recursionDesired ? undefined : noRecursion;
+  }
+
+  failed({ isTimeout }: SourceFailure): Refusal {
+    return isTimeout ? upstreamSilent : upstreamFailed;
   }
 
   scopeOfOne(): number {
@@ -168,7 +188,7 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
     });
   }
 
-  noteFailure(view: string, failure: string): void {
+  noteFailure({ label: view }: AnswerStanding, { failure }: SourceFailure): void {
     const unseen = this.#refusalLines.next(`view ${view}`, this.#host.nowMs());
     const level = unseen === undefined ? 'debug' : 'warn';
     this.#host.log[level]('question failed', { view, failure, unseen: unseen === 0 ? undefined : unseen });
@@ -176,10 +196,10 @@ class DotGate implements PluginInstance<DotGateConfig>, SessionMeans {
 
   logQuery(
     connection: AnswerConnection,
-    { decision }: Standing,
+    { decision, label: view }: AnswerStanding,
     fields: Readonly<Record<string, unknown>>,
   ): void {
-    this.#host.log.info('query', { ...this.#whoAsks(connection, decision), ...fields });
+    this.#host.log.info('query', { ...this.#whoAsks(connection, decision), view, ...fields });
   }
 
   onDefect(error: unknown): void {

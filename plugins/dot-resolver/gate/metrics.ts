@@ -1,8 +1,5 @@
 /** Metrics of the gate of dot-resolver. */
-import { rcodeName, type Metrics } from '../../../core/index.ts';
-
-/** Where a reply came from. */
-export type ReplyKind = 'memory' | 'asked' | 'stale' | 'failed' | 'refused';
+import { rcodeName, type Metrics, type ReplyKind } from '../../../core/index.ts';
 
 const kindNumbers: Readonly<Record<ReplyKind, number>> = {
   memory: 0,

@@ -1,42 +1,17 @@
-/** The noes of the gate of dot-resolver, as clients hear them. */
-import { EdeCode, Rcode, type DecisionReason, type QueryOddity } from '../../../core/index.ts';
-
-/** A response code with an Extended DNS Error (RFC 8914). */
-export interface Refusal {
-  /** For metrics and log. */
-  readonly reason: string;
-  readonly rcode: number;
-  readonly infoCode?: number;
-  /** For the client's operator; says nothing about us that the response code does not. */
-  readonly text?: string;
-}
-
-const prohibited = { rcode: Rcode.REFUSED, infoCode: EdeCode.PROHIBITED } as const;
-const notSupported = { rcode: Rcode.REFUSED, infoCode: EdeCode.NOT_SUPPORTED } as const;
-const busy = { rcode: Rcode.SERVFAIL, infoCode: EdeCode.OTHER } as const;
+/** The noes of the gate of dot-resolver that others do not have. */
+import { EdeCode, Rcode, type Refusal } from '../../../core/index.ts';
 
 export const noRecursion: Refusal = {
   reason: 'no-recursion',
-  ...prohibited,
+  rcode: Rcode.REFUSED,
+  infoCode: EdeCode.PROHIBITED,
   text: 'only questions with RD are answered: what others have asked is not told',
 };
-export const noTransfers: Refusal = {
-  reason: 'transfer',
-  ...notSupported,
-  text: 'no zones are transferred here',
-};
-export const otherClass: Refusal = { reason: 'class', ...notSupported, text: 'only class IN is answered' };
 export const unknownView: Refusal = {
   reason: 'unknown-view',
   rcode: Rcode.SERVFAIL,
   infoCode: EdeCode.NOT_READY,
   text: 'the view of this client is not set up',
-};
-export const tooFast: Refusal = { reason: 'too-fast', ...busy, text: 'too many questions; try again later' };
-export const tooManyAtOnce: Refusal = {
-  reason: 'too-many-at-once',
-  ...busy,
-  text: 'too many questions at once; try again later',
 };
 export const upstreamFailed: Refusal = {
   reason: 'upstream-failed',
@@ -50,28 +25,3 @@ export const upstreamSilent: Refusal = {
   infoCode: EdeCode.NO_REACHABLE_AUTHORITY,
   text: 'the resolver behind this one did not answer in time',
 };
-
-/** What is not of the form of a question; undefined: silence. */
-export const oddities: Readonly<Record<QueryOddity, Refusal | undefined>> = {
-  'not-a-query': undefined,
-  malformed: { reason: 'malformed', rcode: Rcode.FORMERR },
-  opcode: { reason: 'opcode', rcode: Rcode.NOTIMP },
-  'edns-version': { reason: 'edns-version', rcode: Rcode.BADVERS },
-  records: {
-    reason: 'records',
-    rcode: Rcode.FORMERR,
-    infoCode: EdeCode.OTHER,
-    text: 'a question with records, or TSIG',
-  },
-};
-
-/** What a client is told when the access list does not let it. Which rule, and why, is for the log. */
-export function accessRefusal(reason: DecisionReason): Refusal {
-  if (reason === 'too-fast') return tooFast;
-  if (reason === 'too-many-at-once') return tooManyAtOnce;
-  if (reason === 'access-unavailable') {
-    const text = 'it cannot be decided now what this client may do; try again later';
-    return { reason, rcode: Rcode.SERVFAIL, infoCode: EdeCode.NOT_READY, text };
-  }
-  return { reason, ...prohibited, text: 'this client may not ask for this' };
-}

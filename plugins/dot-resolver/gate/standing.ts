@@ -2,22 +2,36 @@
  * What a connection may do, decided once for the questions of a moment: the view, the limits that each question is charged to,
  * or why not.
  */
-import type { Allowances, Charger, Decision } from '../../../core/index.ts';
+import {
+  accessRefusal,
+  forwardedQuery,
+  tooFast,
+  tooManyAtOnce,
+  type AllowanceBucket,
+  type Allowances,
+  type Answers,
+  type AnswerStanding,
+  type Charger,
+  type Decision,
+  type QueryReader,
+  type Question,
+  type Refusal,
+  type ReplyKind,
+  type SourceOutcome,
+} from '../../../core/index.ts';
 import type { ServiceClass, Totals } from './config.ts';
 import type { GateView } from './gate-view.ts';
-import { accessRefusal, tooFast, tooManyAtOnce, unknownView, type Refusal } from './refusals.ts';
+import { unknownView } from './refusals.ts';
 
 /** The limits of a view or a role, and what is under way of them. */
 export class TotalsMeter {
-  readonly #key: string;
-  readonly #allowances: Allowances;
+  readonly #bucket: AllowanceBucket;
   #totals: Totals;
   #underWay = 0;
 
   constructor(key: string, totals: Totals, allowances: Allowances) {
-    this.#key = key;
+    this.#bucket = allowances.bucket(key);
     this.#totals = totals;
-    this.#allowances = allowances;
   }
 
   get class(): ServiceClass | undefined {
@@ -31,7 +45,7 @@ export class TotalsMeter {
   /** Whether one question more is too fast. */
   isTooFast(): boolean {
     const { allowance } = this.#totals;
-    return allowance !== undefined && !this.#allowances.take(this.#key, allowance);
+    return allowance !== undefined && !this.#bucket.take(allowance);
   }
 
   /** Takes a place for a question that waits; false if there is none. */
@@ -53,32 +67,38 @@ const shares: Readonly<Record<ServiceClass, number>> = { high: 1, normal: 0.8, l
 export interface StandingMeans {
   readonly views: ReadonlyMap<string, GateView>;
   readonly defaultView: string;
+  /** Of all views. */
+  readonly answers: Answers;
   readonly roles: ReadonlyMap<string, TotalsMeter>;
 }
 
 /** Made of one decision of the access list. */
-export class Standing {
+export class Standing implements AnswerStanding {
   readonly decision: Decision;
-  readonly view: GateView | undefined;
-  /** Why nothing is answered. */
+  readonly label: string;
   readonly refusal: Refusal | undefined;
-  /** Part of the places upstream that it may have. */
+  readonly answers: Answers;
   readonly share: number;
+  readonly tellsClient: boolean;
+  readonly #view: GateView | undefined;
   readonly #charger: Charger | undefined;
   readonly #meters: readonly TotalsMeter[];
 
   constructor(decision: Decision, charger: Charger | undefined, means: StandingMeans) {
     this.decision = decision;
-    this.view = decision.allowed ? means.views.get(decision.view ?? means.defaultView) : undefined;
-    const isUnknown = decision.allowed && this.view === undefined;
+    this.answers = means.answers;
+    const view = decision.allowed ? means.views.get(decision.view ?? means.defaultView) : undefined;
+    this.#view = view;
+    this.label = view?.name ?? '';
+    this.tellsClient = view?.config['proxy-protocol'] === true;
+    const isUnknown = decision.allowed && view === undefined;
     this.refusal = decision.allowed ? (isUnknown ? unknownView : undefined) : accessRefusal(decision.reason);
     this.#charger = charger;
     const roles = decision.roles.flatMap((role) => means.roles.get(role) ?? []);
-    this.#meters = this.view === undefined ? roles : [...roles, this.view.meter];
+    this.#meters = view === undefined ? roles : [...roles, view.meter];
     this.share = shares[this.#meters.find((meter) => meter.class !== undefined)?.class ?? 'normal'];
   }
 
-  /** Charges one question to every rate; why it is too much, if it is. */
   charge(): Refusal | undefined {
     const reason = this.#charger?.take();
     if (reason !== undefined) return accessRefusal(reason);
@@ -90,12 +110,10 @@ export class Standing {
     return undefined;
   }
 
-  /** The question that was charged is done. */
   done(): void {
     this.#charger?.free();
   }
 
-  /** Takes places for a question that has to wait; end it with `leave`. */
   enter(): Refusal | undefined {
     for (const [index, meter] of this.#meters.entries()) {
       if (meter.enter()) continue;
@@ -107,5 +125,31 @@ export class Standing {
 
   leave(): void {
     for (const meter of this.#meters) meter.leave();
+  }
+
+  /**
+   * The memory of the view. Nobody's where the upstream hears who asks, or who he says that he asks for (RFC 7871 section 7.3),
+   * and may answer accordingly.
+   */
+  scopeFor({ clientSubnetAt }: QueryReader): number | undefined {
+    const passesSubnet = clientSubnetAt >= 0 && this.#passesSubnet;
+    return this.tellsClient || passesSubnet ? undefined : this.#view?.scope;
+  }
+
+  forwarded(reader: QueryReader): Buffer {
+    return forwardedQuery(reader, { withClientSubnet: this.#passesSubnet });
+  }
+
+  ask(question: Question, end: (outcome: SourceOutcome) => void): () => void {
+    if (this.#view === undefined) throw new Error('a question without a view');
+    return this.#view.view.resolve(question, end);
+  }
+
+  count(kind: ReplyKind, rcode: number): void {
+    this.#view?.counts.add(kind, rcode);
+  }
+
+  get #passesSubnet(): boolean {
+    return this.#view?.config['client-subnet'] === 'pass';
   }
 }

@@ -286,9 +286,11 @@ describe('the query that is forwarded', () => {
 
   it('has the client subnet where it is passed on [RFC7871-6]', () => {
     const reader = readerOf(query('www.example', { options: [padding, subnet] }));
-    expect(parseMessage(forwardedQuery(reader, true)).edns?.options).to.deep.equal([subnet]);
-    expect(parseMessage(forwardedQuery(readerOf(query('www.example')), true)).edns?.options).to.deep.equal(
-      [],
-    );
+    expect(parseMessage(forwardedQuery(reader, { withClientSubnet: true })).edns?.options).to.deep.equal([
+      subnet,
+    ]);
+    expect(
+      parseMessage(forwardedQuery(readerOf(query('www.example')), { withClientSubnet: true })).edns?.options,
+    ).to.deep.equal([]);
   });
 });

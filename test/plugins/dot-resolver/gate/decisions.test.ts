@@ -3,7 +3,8 @@ import { EdnsOptionCode, EdeCode, Opcode, Rcode, RrClass, RrType } from '../../.
 import { encodeMessage, makeQuery, parseMessage } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { ednsOf, query } from '../../../core/answer/wire.ts';
-import { codesOf, GateBed, textsOf, zoneOf } from './gate-bed.ts';
+import { codesOf, textsOf } from '../../../support/answer-gate-bed.ts';
+import { GateBed, zoneOf } from './gate-bed.ts';
 
 const corp = { zones: { 'corp.example': 'inner.zone' } };
 const prohibited = `${String(Rcode.REFUSED)} ${String(EdeCode.PROHIBITED)}`;

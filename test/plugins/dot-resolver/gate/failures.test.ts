@@ -3,8 +3,9 @@ import { EdeCode, Rcode, RrType } from '../../../../core/dns/constants.ts';
 import { findOption, parseExtendedError, extendedError } from '../../../../core/dns/edns.ts';
 import { unusedPort } from '../../../support/dns-server.ts';
 import { ednsOf } from '../../../core/answer/wire.ts';
-import { codesOf, GateBed, textsOf, type Visitor } from './gate-bed.ts';
-import { HeldUpstream } from './held-upstream.ts';
+import { codesOf, textsOf, type Visitor } from '../../../support/answer-gate-bed.ts';
+import { GateBed } from './gate-bed.ts';
+import { HeldUpstream } from '../../../support/held-upstream.ts';
 
 const txt = { type: RrType.TXT };
 const hourMs = 3_600_000;

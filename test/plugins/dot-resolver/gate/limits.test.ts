@@ -3,8 +3,9 @@ import { EdeCode, Rcode, RrType } from '../../../../core/dns/constants.ts';
 import { parseMessage } from '../../../../core/dns/message.ts';
 import { until } from '../../../support/gate.ts';
 import { query } from '../../../core/answer/wire.ts';
-import { codesOf, GateBed, textsOf, zoneOf, type Visitor } from './gate-bed.ts';
-import { HeldUpstream } from './held-upstream.ts';
+import { codesOf, textsOf, type Visitor } from '../../../support/answer-gate-bed.ts';
+import { GateBed, zoneOf } from './gate-bed.ts';
+import { HeldUpstream } from '../../../support/held-upstream.ts';
 
 const busy = `${String(Rcode.SERVFAIL)} ${String(EdeCode.OTHER)}`;
 const txt = { type: RrType.TXT };

@@ -4,8 +4,9 @@ import { findOption } from '../../../../core/dns/edns.ts';
 import { until } from '../../../support/gate.ts';
 import { unusedPort } from '../../../support/dns-server.ts';
 import { query } from '../../../core/answer/wire.ts';
-import { codesOf, GateBed, zoneOf, type Visitor } from './gate-bed.ts';
-import { HeldUpstream } from './held-upstream.ts';
+import { codesOf, type Visitor } from '../../../support/answer-gate-bed.ts';
+import { GateBed, zoneOf } from './gate-bed.ts';
+import { HeldUpstream } from '../../../support/held-upstream.ts';
 
 const txt = { type: RrType.TXT };
 const subnet = { code: EdnsOptionCode.CLIENT_SUBNET, data: Buffer.from([0, 1, 24, 0, 198, 51, 100]) };

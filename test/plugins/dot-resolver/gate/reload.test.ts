@@ -4,8 +4,9 @@ import { RrType } from '../../../../core/dns/constants.ts';
 import { until } from '../../../support/gate.ts';
 import { query } from '../../../core/answer/wire.ts';
 import { parseMessage } from '../../../../core/dns/message.ts';
-import { codesOf, GateBed, textsOf, zoneOf, type Visitor } from './gate-bed.ts';
-import { HeldUpstream } from './held-upstream.ts';
+import { codesOf, textsOf, type Visitor } from '../../../support/answer-gate-bed.ts';
+import { GateBed, zoneOf } from './gate-bed.ts';
+import { HeldUpstream } from '../../../support/held-upstream.ts';
 
 const txt = { type: RrType.TXT };
 

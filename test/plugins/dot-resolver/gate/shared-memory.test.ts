@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import type { AnswerMeans } from '../../../../core/answer-gate/means.ts';
+import { noTransfers } from '../../../../core/answer-gate/refusals.ts';
+import { AnswerSession } from '../../../../core/answer-gate/session.ts';
 import type { ClientIdentity } from '../../../../core/dane/identity.ts';
 import { Answers } from '../../../../core/answer/answers.ts';
 import { QueryReader } from '../../../../core/answer/query-reader.ts';
@@ -8,8 +11,6 @@ import { Metrics } from '../../../../core/observe/metrics.ts';
 import type { AnswerConnection, AnswerHandler } from '../../../../core/plugin/contract.ts';
 import type { GateViewConfig } from '../../../../plugins/dot-resolver/gate/config.ts';
 import { GateView } from '../../../../plugins/dot-resolver/gate/gate-view.ts';
-import type { SessionMeans } from '../../../../plugins/dot-resolver/gate/session-means.ts';
-import { Session } from '../../../../plugins/dot-resolver/gate/session.ts';
 import { Standing, TotalsMeter } from '../../../../plugins/dot-resolver/gate/standing.ts';
 import type { ViewQuery } from '../../../../plugins/dot-resolver/view/query.ts';
 import type { View } from '../../../../plugins/dot-resolver/view/view.ts';
@@ -36,7 +37,7 @@ describe('the memory of a view', () => {
       end(response(query('www.example'), records));
       return () => undefined;
     };
-    const meter = new TotalsMeter('view', noTotals, { take: () => true });
+    const meter = new TotalsMeter('view', noTotals, { bucket: () => ({ take: () => true }) });
     // The gate asks a view for no more than this.
     const view = { generation: 1, resolve } as unknown as View;
     const gateView = new GateView('default', config as GateViewConfig, view, meter, new Metrics());
@@ -44,17 +45,19 @@ describe('the memory of a view', () => {
     const standing = new Standing(decision, undefined, {
       views: new Map([['default', gateView]]),
       defaultView: 'default',
+      answers: new Answers({ limits, nowMs: () => nowMs }),
       roles: new Map(),
     });
     let lastScope = 2 ** 31;
-    const means: SessionMeans = {
+    const means: AnswerMeans = {
       reader: new QueryReader(1),
       plan: new ReplyPlan(),
-      answers: new Answers({ limits, nowMs: () => nowMs }),
       way: { maxOctets: 65_535, idleTimeMs: 1000, isEncrypted: true },
       logsQueries: false,
       nowMs: () => nowMs,
       decide: () => Promise.resolve(standing),
+      refusalOf: () => undefined,
+      failed: () => noTransfers,
       scopeOfOne: () => (lastScope += 1),
       noteRefusal: () => undefined,
       noteFailure: () => undefined,
@@ -63,7 +66,9 @@ describe('the memory of a view', () => {
         throw error;
       },
     };
-    const sessions = ['one.example', 'two.example'].map((name) => new Session(connectionOf(name), means));
+    const sessions = ['one.example', 'two.example'].map(
+      (name) => new AnswerSession(connectionOf(name), means),
+    );
     for (let round = 0; round < 2; round++) {
       for (const session of sessions) {
         ask(session);
@@ -74,15 +79,18 @@ describe('the memory of a view', () => {
 
   function connectionOf(name: string): AnswerConnection {
     const end = { address: '192.0.2.1', port: 1 };
+    const client = { name: Name.parse(name) } as unknown as ClientIdentity;
     return {
       ...{ id: 1, remote: '192.0.2.1', idleTimeMs: 1000, isOpen: true, room: Buffer.alloc(65_536) },
-      client: () => ({ name: Name.parse(name) }) as unknown as ClientIdentity,
+      client: () => client,
       ends: () => ({ remote: end, local: end }),
       reply: () => {
         replies += 1;
         return 0;
       },
       noReply: () => undefined,
+      hold: () => undefined,
+      release: () => undefined,
     };
   }
 

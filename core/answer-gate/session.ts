@@ -6,54 +6,37 @@
  * thousands in it; where rules speak of zones, each question is decided for itself. A name whose entry is gone is cut by the
  * gate itself.
  */
-import {
-  errorAnswer,
-  extrasOf,
-  Name,
-  RrClass,
-  RrType,
-  rcodeName,
-  rrTypeName,
-  type Answer,
-  type AnswerConnection,
-  type AnswerExtras,
-  type AnswerHandler,
-  type ReplyTo,
-  type SourceFailure,
-} from '../../../core/index.ts';
-import type { ForwardedClient } from '../../../core/index.ts';
-import type { GateView } from './gate-view.ts';
+import type { Answer } from '../answer/answer.ts';
+import { extrasOf, type AnswerExtras, type SourceFailure } from '../answer/answers.ts';
+import { errorAnswer } from '../answer/messages.ts';
+import type { ReplyTo } from '../answer/reply.ts';
+import type { ClientIdentity } from '../dane/identity.ts';
+import { rcodeName, rrTypeName } from '../dns/constants.ts';
+import { Name } from '../dns/name.ts';
+import type { ForwardedClient } from '../forward/server.ts';
+import type { AnswerConnection, AnswerHandler } from '../plugin/contract.ts';
+import type { AnswerMeans, AnswerStanding, ReplyKind } from './means.ts';
 import { Question } from './question.ts';
-import type { SessionMeans } from './session-means.ts';
-import type { ReplyKind } from './metrics.ts';
-import {
-  accessRefusal,
-  noRecursion,
-  noTransfers,
-  oddities,
-  otherClass,
-  upstreamFailed,
-  upstreamSilent,
-  type Refusal,
-} from './refusals.ts';
-import type { Standing } from './standing.ts';
+import { accessRefusal, oddities, type Refusal } from './refusals.ts';
 
 /** Milliseconds after which a decision is asked for again, while the old one still counts. */
 const freshMs = 250;
 /** Milliseconds after which it does not count any more, whoever is slow. */
 const longestMs = 900;
 
-export class Session implements AnswerHandler {
-  readonly #means: SessionMeans;
+export class AnswerSession implements AnswerHandler {
+  readonly #means: AnswerMeans;
   readonly #connection: AnswerConnection;
   /** Questions that wait for a decision. Bounded by `requests-at-once`. */
   #undecided: Buffer[] = [];
-  #standing: Standing | undefined;
+  #standing: AnswerStanding | undefined;
   #decidedMs = -Infinity;
+  /** For whom it was decided: another proof, or none any more, means another decision. */
+  #decidedFor: ClientIdentity | undefined;
   #isDeciding = false;
   #forwarded: ForwardedClient | undefined;
 
-  constructor(connection: AnswerConnection, means: SessionMeans) {
+  constructor(connection: AnswerConnection, means: AnswerMeans) {
     this.#connection = connection;
     this.#means = means;
   }
@@ -61,18 +44,22 @@ export class Session implements AnswerHandler {
   request(octets: Buffer, start: number, end: number): void {
     const { reader } = this.#means;
     if (!reader.read(octets, start, end)) {
+      this.#means.noteOddity?.(this.#connection);
       this.#refuseOddity();
       return;
     }
-    const refusal = refusalOf(reader);
+    const refusal = this.#means.refusalOf(reader);
     if (refusal !== undefined) {
+      this.#means.noteOddity?.(this.#connection);
       this.#refuse(reader, refusal);
       return;
     }
     const nowMs = this.#means.nowMs();
     const standing = this.#standing;
+    // Before it is decided: what waits for a decision is held back as well.
+    this.#means.noteRequest?.(this.#connection, standing);
     const age = Math.abs(nowMs - this.#decidedMs);
-    if (standing === undefined || age > longestMs) {
+    if (standing === undefined || age > longestMs || this.#connection.client() !== this.#decidedFor) {
       this.#undecided.push(Buffer.from(octets.subarray(start, end)));
       this.#decide();
     } else if (standing.decision.dependsOnZone === true) {
@@ -85,6 +72,7 @@ export class Session implements AnswerHandler {
 
   end(): void {
     this.#undecided = [];
+    this.#means.noteEnd?.(this.#connection);
   }
 
   /** Decides about the connection, and then about what has waited for it. */
@@ -92,11 +80,13 @@ export class Session implements AnswerHandler {
     if (this.#isDeciding) return;
     this.#isDeciding = true;
     const means = this.#means;
+    const client = this.#connection.client();
     means
       .decide(this.#connection, Name.root)
       .then((standing) => {
         this.#standing = standing;
         this.#decidedMs = means.nowMs();
+        this.#decidedFor = client;
       })
       .catch((error: unknown) => {
         means.onDefect(error);
@@ -112,6 +102,12 @@ export class Session implements AnswerHandler {
     const waiting = this.#undecided;
     this.#undecided = [];
     const standing = this.#standing;
+    if (standing !== undefined && this.#connection.client() !== this.#decidedFor) {
+      // The client is another one than when this was decided.
+      this.#undecided = waiting;
+      this.#decide();
+      return;
+    }
     const { reader, nowMs } = this.#means;
     for (const octets of waiting) {
       if (standing?.decision.dependsOnZone === true) {
@@ -127,7 +123,8 @@ export class Session implements AnswerHandler {
   async #decideOne(octets: Buffer): Promise<void> {
     const means = this.#means;
     const { reader, nowMs } = means;
-    let standing: Standing | undefined;
+    const client = this.#connection.client();
+    let standing: AnswerStanding | undefined;
     try {
       reader.read(octets, 0, octets.length);
       const name = Name.fromWire(
@@ -138,25 +135,22 @@ export class Session implements AnswerHandler {
       means.onDefect(error);
     }
     reader.read(octets, 0, octets.length);
-    if (standing === undefined) this.#refuse(reader, accessRefusal('access-unavailable'));
+    const isOfNow = this.#connection.client()?.name.key === client?.name.key;
+    if (standing === undefined || !isOfNow) this.#refuse(reader, accessRefusal('access-unavailable'));
     else this.#answer(standing, nowMs());
   }
 
   /** Answers the question that the reader has read. */
-  #answer(standing: Standing, nowMs: number): void {
-    const { reader, answers } = this.#means;
-    const { view } = standing;
-    if (standing.refusal !== undefined || view === undefined) {
-      this.#refuse(reader, standing.refusal ?? accessRefusal('no-rule'), standing);
-      return;
-    }
-    const tooMuch = standing.charge();
+  #answer(standing: AnswerStanding, nowMs: number): void {
+    const means = this.#means;
+    const { reader } = means;
+    const tooMuch = standing.refusal ?? standing.charge();
     if (tooMuch !== undefined) {
       this.#refuse(reader, tooMuch, standing);
       return;
     }
-    reader.enter(isForAll(view, reader) ? view.scope : this.#means.scopeOfOne());
-    const cached = answers.find(reader, nowMs);
+    reader.enter(standing.scopeFor(reader) ?? means.scopeOfOne());
+    const cached = standing.answers.find(reader, nowMs);
     if (cached === undefined) {
       this.#ask(standing, nowMs);
       return;
@@ -165,23 +159,22 @@ export class Session implements AnswerHandler {
     this.#send(standing, cached.isFresh ? 'memory' : 'stale', reader, cached, extrasOf(cached));
   }
 
-  /** Has the question answered by its view, and waits. */
-  #ask(standing: Standing, nowMs: number): void {
-    const { reader, answers } = this.#means;
-    const { view } = standing;
-    const refusal = standing.enter();
-    if (refusal !== undefined || view === undefined) {
+  /** Has the question answered, and waits. */
+  #ask(standing: AnswerStanding, nowMs: number): void {
+    const { reader } = this.#means;
+    const refusal = standing.enter(reader);
+    if (refusal !== undefined) {
       standing.done();
-      this.#refuse(reader, refusal ?? accessRefusal('no-rule'), standing);
+      this.#refuse(reader, refusal, standing);
       return;
     }
-    const client = view.config['proxy-protocol'] ? this.#whoAsks() : undefined;
-    const passSubnet = view.config['client-subnet'] === 'pass';
-    answers.ask(
-      reader,
-      new Question(this, reader, standing, view, passSubnet, nowMs, client),
-      standing.share,
-    );
+    const asked = {
+      standing,
+      startedMs: nowMs,
+      askedBy: this.#connection.client()?.name,
+      client: standing.tellsClient ? this.#whoAsks() : undefined,
+    };
+    standing.answers.ask(reader, new Question(this, reader, asked), standing.share);
   }
 
   /** The answer to a question that has waited. */
@@ -189,6 +182,10 @@ export class Session implements AnswerHandler {
     const { standing } = question;
     this.#leave(standing);
     if (!this.#connection.isOpen) return;
+    if (!this.#isStill(question.askedBy)) {
+      this.#refuse(question, accessRefusal('access-unavailable'), standing);
+      return;
+    }
     const kind = extras.staleTtl === undefined ? 'asked' : 'stale';
     this.#send(standing, kind, question, answer, extras);
   }
@@ -200,7 +197,12 @@ export class Session implements AnswerHandler {
     if (this.#connection.isOpen) this.#fail(standing, question, failure);
   }
 
-  #leave(standing: Standing): void {
+  /** Whether the client is who asked: what somebody may hear by a name is nothing for whom that is not proved any more. */
+  #isStill(askedBy: Name | undefined): boolean {
+    return askedBy === undefined || this.#connection.client()?.name.key === askedBy.key;
+  }
+
+  #leave(standing: AnswerStanding): void {
     standing.leave();
     standing.done();
   }
@@ -211,8 +213,8 @@ export class Session implements AnswerHandler {
     return this.#forwarded;
   }
 
-  #send(standing: Standing, kind: ReplyKind, to: ReplyTo, answer: Answer, extras: AnswerExtras): void {
-    standing.view?.counts.add(kind, answer.rcode);
+  #send(standing: AnswerStanding, kind: ReplyKind, to: ReplyTo, answer: Answer, extras: AnswerExtras): void {
+    standing.count(kind, answer.rcode);
     this.#write(to, answer, extras);
     if (this.#means.logsQueries) this.#logQuery(standing, kind, to, answer.rcode);
   }
@@ -224,11 +226,11 @@ export class Session implements AnswerHandler {
     plan.write(connection.room, at, answer, to, way, extras);
   }
 
-  #fail(standing: Standing, to: ReplyTo, { failure, isTimeout }: SourceFailure): void {
-    const refusal = isTimeout ? upstreamSilent : upstreamFailed;
-    standing.view?.counts.add('failed', refusal.rcode);
-    this.#means.noteFailure(standing.view?.name ?? '', failure);
-    this.#write(to, errorAnswer(to, refusal.rcode, errorOf(refusal)), noExtras);
+  #fail(standing: AnswerStanding, to: ReplyTo, failure: SourceFailure): void {
+    const refusal = this.#means.failed(failure, standing);
+    standing.count('failed', refusal.rcode);
+    this.#means.noteFailure(standing, failure);
+    this.#say(to, refusal);
     if (this.#means.logsQueries) this.#logQuery(standing, 'failed', to, refusal.rcode);
   }
 
@@ -239,17 +241,21 @@ export class Session implements AnswerHandler {
     else this.#refuse(reader, refusal);
   }
 
-  #refuse(to: ReplyTo, refusal: Refusal, standing?: Standing): void {
-    standing?.view?.counts.add('refused', refusal.rcode);
+  #refuse(to: ReplyTo, refusal: Refusal, standing?: AnswerStanding): void {
+    standing?.count('refused', refusal.rcode);
     this.#means.noteRefusal(this.#connection, refusal, standing?.decision);
-    this.#write(to, errorAnswer(to, refusal.rcode, errorOf(refusal)), noExtras);
+    this.#say(to, refusal);
   }
 
-  #logQuery(standing: Standing, kind: ReplyKind, to: ReplyTo, rcode: number): void {
+  #say(to: ReplyTo, refusal: Refusal): void {
+    if (refusal.isSilent === true) this.#connection.noReply();
+    else this.#write(to, errorAnswer(to, refusal.rcode, errorOf(refusal)), noExtras);
+  }
+
+  #logQuery(standing: AnswerStanding, kind: ReplyKind, to: ReplyTo, rcode: number): void {
     const { octets, questionStart, questionEnd } = to;
     const name = Name.fromWire(octets.subarray(questionStart, questionEnd - typeAndClassOctets));
     this.#means.logQuery(this.#connection, standing, {
-      view: standing.view?.name,
       name: name.toString(),
       type: rrTypeName(octets.readUInt16BE(questionEnd - typeAndClassOctets)),
       rcode: rcodeName(rcode),
@@ -261,21 +267,6 @@ export class Session implements AnswerHandler {
 
 const typeAndClassOctets = 4;
 const noExtras: AnswerExtras = { ageSeconds: 0 };
-
-/**
- * Whether the answer is for all members of the view: not where the upstream hears who asks, or who he says that he asks for
- * (RFC 7871 section 7.3), and may answer accordingly.
- */
-function isForAll({ config }: GateView, { clientSubnetAt }: SessionMeans['reader']): boolean {
-  return !config['proxy-protocol'] && (clientSubnetAt < 0 || config['client-subnet'] === 'strip');
-}
-
-/** What is never answered here, whoever asks. */
-function refusalOf(reader: SessionMeans['reader']): Refusal | undefined {
-  if (reader.class !== RrClass.IN) return otherClass;
-  if (reader.type === RrType.AXFR || reader.type === RrType.IXFR) return noTransfers;
-  return reader.recursionDesired ? undefined : noRecursion;
-}
 
 function errorOf({ infoCode, text }: Refusal) {
   return infoCode === undefined ? undefined : { infoCode, text };

@@ -1,9 +1,9 @@
 /** A resolver behind the gate that answers at once, or when the test says so, with a TXT record that bears its mark. */
-import { RrClass, RrType } from '../../../../core/dns/constants.ts';
-import { frame } from '../../../../core/dns/framing.ts';
-import { encodeMessage, makeResponse, type Message } from '../../../../core/dns/message.ts';
-import { encodeTxt } from '../../../../core/dns/rdata.ts';
-import { DnsServer, type HeardQuery } from '../../../support/dns-server.ts';
+import { RrClass, RrType } from '../../core/dns/constants.ts';
+import { frame } from '../../core/dns/framing.ts';
+import { encodeMessage, makeResponse, type Message } from '../../core/dns/message.ts';
+import { encodeTxt } from '../../core/dns/rdata.ts';
+import { DnsServer, type HeardQuery } from './dns-server.ts';
 
 export class HeldUpstream {
   readonly server: DnsServer;

@@ -1,22 +1,14 @@
 /**
- * A question that waits for its answer: what is asked of the view, and what is needed to reply. One object with one buffer, since
+ * A question that waits for its answer: what is asked, and what is needed to reply. One object with one buffer, since
  * there are many.
  */
-import {
-  forwardedQuery,
-  Name,
-  type Answer,
-  type AnswerExtras,
-  type ForwardedClient,
-  type QueryReader,
-  type ReplyTo,
-  type SourceFailure,
-  type SourceOutcome,
-  type Waiting,
-} from '../../../core/index.ts';
-import type { ViewQuery } from '../view/query.ts';
-import type { GateView } from './gate-view.ts';
-import type { Standing } from './standing.ts';
+import type { Answer } from '../answer/answer.ts';
+import type { AnswerExtras, SourceFailure, SourceOutcome, Waiting } from '../answer/answers.ts';
+import type { QueryReader } from '../answer/query-reader.ts';
+import type { ReplyTo } from '../answer/reply.ts';
+import { Name } from '../dns/name.ts';
+import type { ForwardedClient } from '../forward/server.ts';
+import type { AnswerStanding } from './means.ts';
 
 /** Who is told. */
 export interface Asker {
@@ -24,10 +16,21 @@ export interface Asker {
   failed(question: Question, failure: SourceFailure): void;
 }
 
+/** Who asks, and as what. */
+export interface AskedWith {
+  readonly standing: AnswerStanding;
+  /** Milliseconds since the epoch. */
+  readonly startedMs: number;
+  /** The name that was proved then; undefined for an anonymous client. */
+  readonly askedBy: Name | undefined;
+  /** For the PROXY protocol. */
+  readonly client: ForwardedClient | undefined;
+}
+
 const headerOctets = 12;
 const typeAndClassOctets = 4;
 
-export class Question implements Waiting, ReplyTo, ViewQuery {
+export class Question implements Waiting, ReplyTo {
   readonly id: number;
   readonly flags: number;
   /** The query that is forwarded; the question stands in it as it was asked. */
@@ -42,30 +45,23 @@ export class Question implements Waiting, ReplyTo, ViewQuery {
   readonly type: number;
   readonly class: number;
   readonly client: ForwardedClient | undefined;
-  readonly standing: Standing;
+  readonly standing: AnswerStanding;
   /** Milliseconds since the epoch. */
   readonly startedMs: number;
+  readonly askedBy: Name | undefined;
   readonly #asker: Asker;
-  readonly #view: GateView;
 
   /** Of the question that the reader has read. */
-  constructor(
-    asker: Asker,
-    reader: QueryReader,
-    standing: Standing,
-    view: GateView,
-    passesSubnet: boolean,
-    startedMs: number,
-    client: ForwardedClient | undefined,
-  ) {
+  constructor(asker: Asker, reader: QueryReader, asked: AskedWith) {
+    const { standing, startedMs, askedBy, client } = asked;
     this.#asker = asker;
-    this.#view = view;
     this.standing = standing;
     this.startedMs = startedMs;
+    this.askedBy = askedBy;
     this.client = client;
     this.id = reader.id;
     this.flags = reader.flags;
-    this.octets = forwardedQuery(reader, passesSubnet);
+    this.octets = standing.forwarded(reader);
     this.questionEnd = headerOctets + reader.questionEnd - reader.questionStart;
     this.hasEdns = reader.hasEdns;
     this.dnssecOk = reader.dnssecOk;
@@ -76,12 +72,16 @@ export class Question implements Waiting, ReplyTo, ViewQuery {
     this.class = reader.class;
   }
 
+  get member(): string | undefined {
+    return this.standing.member;
+  }
+
   name(): Name {
     return Name.fromWire(this.octets.subarray(headerOctets, this.questionEnd - typeAndClassOctets));
   }
 
   ask(end: (outcome: SourceOutcome) => void): () => void {
-    return this.#view.view.resolve(this, end);
+    return this.standing.ask(this, end);
   }
 
   answered(answer: Answer, extras: AnswerExtras): void {
