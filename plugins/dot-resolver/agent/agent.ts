@@ -8,12 +8,16 @@ import {
   forwardLimits,
   Forwarder,
   formatEndpoint,
+  GatePool,
+  Gates,
   isLoopback,
-  readRootsFile,
+  NetworkWatch,
+  policyOf,
+  readRoots,
   schema,
-  systemRoots,
-  type Certificate,
+  systemSigns,
   type Endpoint,
+  type NetworkSigns,
   type PlainListener,
   type Plugin,
   type PluginHost,
@@ -21,10 +25,8 @@ import {
   type Readiness,
 } from '../../../core/index.ts';
 import { CaptiveNetwork } from './captive.ts';
-import { agentSchema, captiveNames, policyFor, systemWord, type AgentConfig } from './config.ts';
-import { Gates } from './gates.ts';
+import { agentSchema, captiveNames, type AgentConfig } from './config.ts';
 import { agentMetrics, type AgentMetrics } from './metrics.ts';
-import { NetworkWatch, systemSigns, type NetworkSigns } from './network.ts';
 import { Questions, type Means } from './questions.ts';
 
 export const dotAgentName = 'dot-resolver/agent';
@@ -135,20 +137,20 @@ class DotAgent implements PluginInstance<AgentConfig> {
   /** Throws ConfigError for a file that cannot be used. */
   #meansFor(config: AgentConfig): Means {
     const { servers, limits } = config;
-    const roots = this.#readRoots(config);
-    const gates = new Gates({
-      servers,
+    const roots = readRoots(config, this.#host);
+    const pool = new GatePool({
+      policyFor: ({ name }) => policyOf(config, name, roots),
       limits,
-      policyFor: (gate) => policyFor(config, gate, roots),
       host: this.#host,
     });
-    for (const { gate } of gates.states()) {
+    const gates = new Gates({ servers, pool });
+    for (const { gate } of pool.states()) {
       // Of the gates that are in use when somebody reads it.
-      const state = () => this.#means.gates.states().find((one) => one.gate === gate);
+      const state = () => this.#means.pool.states().find((one) => one.gate === gate);
       this.#metrics.gateUp.follow({ gate }, () => (state()?.hasAnswered === true ? 1 : 0));
       this.#metrics.connections.follow({ gate }, () => state()?.connections ?? 0);
     }
-    return { gates, limits, captive: this.#captiveFor(config) };
+    return { pool, gates, limits, captive: this.#captiveFor(config) };
   }
 
   #captiveFor(config: AgentConfig): CaptiveNetwork | undefined {
@@ -169,15 +171,6 @@ class DotAgent implements PluginInstance<AgentConfig> {
       own: listen,
       askerOf,
     });
-  }
-
-  #readRoots({ roots: from }: AgentConfig): readonly Certificate[] {
-    if (from === undefined) return [];
-    if (from === systemWord) return systemRoots().roots;
-    const file = this.#host.absolutePath(from);
-    const { roots, unreadable } = readRootsFile(file);
-    if (unreadable > 0) this.#host.log.warn('roots left out', { file, unreadable });
-    return roots;
   }
 }
 

@@ -1,29 +1,27 @@
 /** Configuration of `use: dot-resolver/agent`. */
 import { isAbsolute } from 'node:path';
-import type { Name } from '../../../core/index.ts';
 import {
   do53Limits,
+  gateLimits,
   issueMessage,
   parseEndpoint,
-  parsePin,
+  parseGateText,
+  proofFaults,
+  proofKeys,
   schema,
-  type Certificate,
   type Do53Limits,
   type Endpoint,
-  type ServerPolicy,
+  type GateText,
+  type Name,
+  type ProofConfig,
+  type ProofFault,
 } from '../../../core/index.ts';
 import { wellKnownNames } from './captive-names.ts';
-import { agentLimits, gateLimits, type AgentLimits } from './limits.ts';
-import { parseGateText, type GateText } from './server-text.ts';
+import { agentLimits, type AgentLimits } from './limits.ts';
 
-export interface AgentConfig {
+export interface AgentConfig extends ProofConfig {
   readonly listen: readonly Endpoint[];
   readonly servers: readonly GateText[];
-  /** Undefined: `required`, but `off` where there are pins. */
-  readonly dane?: ServerPolicy['dane'] | undefined;
-  /** `system`, or a path as written. */
-  readonly roots?: string | undefined;
-  readonly pins: readonly Buffer[];
   readonly captive?:
     | {
         readonly resolvers: readonly CaptiveResolver[];
@@ -38,12 +36,10 @@ export type CaptiveResolver = { readonly file: string } | { readonly at: Endpoin
 
 const domainPort = 53;
 const maxServers = 16;
-const maxPins = 16;
 const maxCaptiveNames = 100;
 const { z } = schema;
 
 export const wellKnownWord = 'well-known';
-export const systemWord = 'system';
 
 const listenAt = schema.textBlock({ what: 'an address', example: '127.0.0.1:53' }, (text) => {
   const endpoint = parseEndpoint(text, domainPort);
@@ -119,78 +115,28 @@ export const agentSchema: schema.ConfigSchema<AgentConfig> = z
         description:
           'The gates, the one that is preferred first: an address with the name that the gate must prove, `192.0.2.1:853#resolver.example`; a name alone, whose addresses are looked up by `resolver`; or an address alone, with `pins`. Port 853 unless one is given.',
       }),
-    dane: schema.choice(['required', 'if-published', 'off']).optional().meta({
-      description:
-        'Whether gates prove their names by TLSA records of `_PORT._tcp.NAME`. `required`: by these alone. `if-published`: by a certificate of one of the `roots` where the DNS proves that there is no such record. `off`: by `roots` or `pins` alone. The default is `required`, but `off` where there are `pins`.',
-    }),
-    roots: schema
-      .textBlock({ what: `a path, or ${systemWord}`, example: systemWord }, (text) => {
-        if (text === '' || text.includes('\0')) throw new RangeError('is not a path');
-        return text;
-      })
-      .optional()
-      .meta({
-        description:
-          'Certification authorities that may vouch for gates: a PEM file, or those that the system trusts. Read at the start and on SIGHUP.',
-      }),
-    pins: z
-      .array(schema.textBlock({ what: 'a SHA-256 digest in base64', example: '…=' }, parsePin))
-      .max(maxPins)
-      .default([])
-      .meta({
-        what: 'a list of digests',
-        example: '[…=]',
-        description:
-          'SHA-256 of the public keys of gates, in base64 (RFC 7858 section 4.2); one of them must be the gate’s. With a name as well both must hold.',
-      }),
+    ...proofKeys('gates', 'gate'),
     captive: captiveSchema.optional(),
     limits: schema
       .fromLimits({ ...agentLimits, ...gateLimits, ...do53Limits })
       .meta({ description: 'Bounds; each has a default.' }),
   })
   .superRefine((config, context) => {
-    for (const [path, words] of faults(config)) {
-      context.addIssue({ code: 'custom', path, message: issueMessage(words), input: config });
+    for (const { path, message } of faults(config)) {
+      context.addIssue({ code: 'custom', path, message, input: config });
     }
   });
 
-type Fault = [path: (string | number)[], words: { readonly wrong: string; readonly right: string }];
-
 /** What is wrong with keys that are right each by itself. */
-function faults({ servers, dane, roots, pins }: Omit<AgentConfig, 'limits'>): Fault[] {
-  const found: Fault[] = [];
-  for (const [index, { name, text }] of servers.entries()) {
-    if (name === undefined && pins.length === 0) {
-      const wrong = 'has no name after #, and there are no pins: anybody could answer there';
-      found.push([['servers', index], { wrong, right: `write ${text}#NAME with the name of the gate` }]);
-    }
-    if (servers.findIndex((other) => other.text === text) < index) {
-      found.push([['servers', index], { wrong: 'is there already', right: 'take it out' }]);
-    }
-  }
-  if (dane === 'off' && roots === undefined && pins.length === 0) {
-    const right = 'write dane: required, or give roots: system';
-    found.push([['dane'], { wrong: 'is off, and neither roots nor pins could prove a gate', right }]);
-  }
-  if (dane === 'if-published' && roots === undefined) {
-    const wrong = 'is if-published, and there are no roots for gates without a TLSA record';
-    found.push([['dane'], { wrong, right: 'give roots: system, or write dane: required' }]);
-  }
-  if (dane !== undefined && dane !== 'off' && servers.every(({ name }) => name === undefined)) {
-    const wrong = 'needs names of gates, and there are only addresses';
-    found.push([['dane'], { wrong, right: 'write the gates as ADDRESS#NAME, or take dane out' }]);
-  }
-  return found;
-}
-
-/** What a gate must prove. */
-export function policyFor(
-  { dane, pins }: Pick<AgentConfig, 'dane' | 'pins'>,
-  { name }: Pick<GateText, 'name'>,
-  roots: readonly Certificate[],
-): ServerPolicy {
-  if (name === undefined) return { dane: 'off', pins };
-  return { name, dane: dane ?? (pins.length > 0 ? 'off' : 'required'), roots, pins };
+function faults(config: Omit<AgentConfig, 'limits'>): readonly ProofFault[] {
+  const { servers } = config;
+  const repeated = servers.flatMap(({ text }, index): ProofFault[] => {
+    if (servers.findIndex((other) => other.text === text) === index) return [];
+    const message = issueMessage({ wrong: 'is there already', right: 'take it out' });
+    return [{ path: ['servers', index], message }];
+  });
+  const proved = servers.map(({ text, name }, index) => ({ path: ['servers', index], text, name }));
+  return [...repeated, ...proofFaults(config, proved, 'gate')];
 }
 
 /** The names of `captive`, each once, by their keys. */

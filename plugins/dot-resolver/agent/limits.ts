@@ -1,5 +1,5 @@
-/** Bounds of the agent: its own, and those of its connections to gates. Times are milliseconds. */
-import { clientLimits, type ClientLimits, type LimitsTable } from '../../../core/index.ts';
+/** Bounds of the agent besides those of its connections to gates (core/gates). Times are milliseconds. */
+import { gateChoiceLimits, type gateLimits, type LimitsTable } from '../../../core/index.ts';
 
 export const agentLimits = {
   'agent-time': {
@@ -10,13 +10,7 @@ export const agentLimits = {
     reason:
       'for an answer, all gates together; then the client gets SERVFAIL. Stub resolvers wait about five seconds',
   },
-  'next-gate-after': {
-    default: 1_000,
-    min: 50,
-    max: 60_000,
-    unit: 'ms',
-    reason: 'without an answer of one gate after which the next is asked as well',
-  },
+  'next-gate-after': gateChoiceLimits['next-gate-after'],
   questions: {
     default: 2_000,
     min: 1,
@@ -73,13 +67,7 @@ export const agentLimits = {
     unit: 'ms',
     reason: 'how long a client waits for a fresh answer before it gets such an old one (RFC 8767 section 5)',
   },
-  'network-check': {
-    default: 2_000,
-    min: 100,
-    max: 60_000,
-    unit: 'ms',
-    reason: 'how often it is looked at whether the machine has slept, or is in another network',
-  },
+  'network-check': gateChoiceLimits['network-check'],
   'captive-time': {
     default: 2_000,
     min: 100,
@@ -89,42 +77,4 @@ export const agentLimits = {
   },
 } as const satisfies LimitsTable;
 
-/** Fewer and shorter than a server that transfers zones needs. */
-const changed: Partial<Record<keyof ClientLimits, number>> = {
-  connections: 1,
-  'connect-time': 3_000,
-  'requests-at-once': 1_000,
-  'answer-time': 2_500,
-  'idle-time': 30_000,
-  'retry-max': 30_000,
-};
-
-type GateKey = 'connections' | 'connect-time' | 'requests-at-once' | 'waiting-requests' | 'answer-time';
-type TimeKey = 'idle-time' | 'close-time' | 'retry-min' | 'retry-max' | 'proof-min' | 'proof-max';
-type Prefixed = { readonly [K in GateKey | TimeKey as `gate-${K}`]: (typeof clientLimits)[K] };
-
-const prefix = 'gate-';
-/** Of transfers, which an agent has none of. */
-const without: ReadonlySet<string> = new Set(['stream-octets', 'stray-messages']);
-
-/** The bounds of each connection to a gate, by names of their own. */
-export const gateLimits = Object.fromEntries(
-  Object.entries(clientLimits)
-    .filter(([key]) => !without.has(key))
-    .map(([key, row]) => [
-      prefix + key,
-      { ...row, default: changed[key as keyof ClientLimits] ?? row.default },
-    ]),
-) as unknown as Prefixed;
-
 export type AgentLimits = Readonly<Record<keyof typeof agentLimits | keyof typeof gateLimits, number>>;
-
-/** The bounds of connections as the client of the core takes them. */
-export function linkLimits(limits: AgentLimits): ClientLimits {
-  return Object.fromEntries(
-    Object.entries(clientLimits).map(([key, row]) => [
-      key,
-      (limits as Readonly<Record<string, number>>)[prefix + key] ?? row.default,
-    ]),
-  ) as ClientLimits;
-}

@@ -10,11 +10,15 @@ import {
   errorAnswer,
   extrasOf,
   forwardedQuery,
+  GatesError,
+  hopQuery,
   keepReplyTo,
   QueryReader,
   ReplyPlan,
   readAnswer,
   type AnswerExtras,
+  type GatePool,
+  type Gates,
   type Log,
   type PlainReply,
   type PlainSource,
@@ -23,15 +27,14 @@ import {
   type SourceFailure,
 } from '../../../core/index.ts';
 import type { CaptiveNetwork } from './captive.ts';
-import type { Gates } from './gates.ts';
-import { hopQuery } from './hop-query.ts';
 import type { AgentLimits } from './limits.ts';
 import type { AgentMetrics, AnswerSource } from './metrics.ts';
-import { GatesError } from './race.ts';
 import { circle, oddities, refusalOf, unreachable, type Refusal } from './refusals.ts';
 
 /** What may differ from one request to the next, since it is reloaded. */
 export interface Means {
+  /** Of `gates`. */
+  readonly pool: GatePool;
   readonly gates: Gates;
   readonly captive: CaptiveNetwork | undefined;
   readonly limits: AgentLimits;

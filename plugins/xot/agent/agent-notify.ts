@@ -17,11 +17,11 @@ import {
   type PlainSource,
   type PluginHost,
   type ResourceRecord,
+  Sources,
 } from '../../../core/index.ts';
 import type { NotifyLimits } from '../notify/limits.ts';
 import { NotifyReceiver } from '../notify/receiver.ts';
 import { NotifySender } from '../notify/sender.ts';
-import { Sources } from '../notify/sources.ts';
 import { PlainTarget, TlsTarget } from '../notify/targets.ts';
 import { UpstreamError, type Upstream } from '../upstream/upstream.ts';
 import type { NotifyConfig } from './config.ts';

@@ -7,15 +7,17 @@
 import {
   formatEndpoint,
   isLoopback,
+  linkLimits,
   type Certificate,
   type PlainListener,
   type Plugin,
   type PluginHost,
   type PluginInstance,
   type Readiness,
+  Sources,
+  policyOf,
+  readRoots,
 } from '../../../core/index.ts';
-import { Sources } from '../notify/sources.ts';
-import { policyOf, readRoots } from '../upstream/proof.ts';
 import { TlsUpstream } from '../upstream/tls-upstream.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { AgentNotify } from './agent-notify.ts';
@@ -23,7 +25,6 @@ import { xotAgentSchema, type XotAgentConfig } from './config.ts';
 import type { GateText } from './gate-text.ts';
 import { Gates } from './gates.ts';
 import { Keeping } from './keeping.ts';
-import { linkLimits } from './limits.ts';
 import { agentMetrics, type AgentMetrics } from './metrics.ts';
 import { Requests } from './requests.ts';
 import { RelayedZones, type Zones } from './zones.ts';

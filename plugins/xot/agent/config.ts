@@ -8,13 +8,16 @@ import {
   type Name,
   type CheckLimits,
   type ZoneSet,
+  parseSource,
+  type SourceBlock,
+  proofFaults,
+  proofKeys,
+  type ProofConfig,
 } from '../../../core/index.ts';
 import { cacheLimits, type CacheLimits } from '../cache/limits.ts';
 import { checkLimits, checkSchema, type CheckConfig } from '../cache/version-check.ts';
 import { catalogLimits, catalogNamesSchema, catalogsSchema, type CatalogLimits } from '../catalog/config.ts';
 import { notifyLimits, type NotifyLimits } from '../notify/limits.ts';
-import { parseSource, type SourceBlock } from '../notify/sources.ts';
-import { proofFaults, proofKeys, type ProofConfig } from '../upstream/proof.ts';
 import { parseUpstream, type UpstreamText } from '../upstream/target.ts';
 import { gateListsSchema, gatesOf, type GateLists } from './gate-lists.ts';
 import { xotPort } from './gate-text.ts';

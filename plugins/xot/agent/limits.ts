@@ -1,5 +1,5 @@
 /** Bounds of the agent: its own, and those of its connections to gates. Times are milliseconds. */
-import { clientLimits, do53Limits, type ClientLimits, type LimitsTable } from '../../../core/index.ts';
+import { do53Limits, gateRows, type LimitsTable } from '../../../core/index.ts';
 
 export const agentLimits = {
   transfers: {
@@ -27,22 +27,7 @@ export const agentLimits = {
 } as const satisfies LimitsTable;
 
 /** What a transfer of a large zone needs. */
-const changed: Partial<Record<keyof ClientLimits, number>> = {
-  'requests-at-once': 1_000,
-  'answer-time': 30_000,
-};
-
-type Prefixed = { readonly [K in keyof typeof clientLimits as `gate-${K}`]: (typeof clientLimits)[K] };
-
-const prefix = 'gate-';
-
-/** The bounds of each connection to a gate, by names of their own. */
-export const gateLimits = Object.fromEntries(
-  Object.entries(clientLimits).map(([key, row]) => [
-    prefix + key,
-    { ...row, default: changed[key as keyof ClientLimits] ?? row.default },
-  ]),
-) as unknown as Prefixed;
+export const gateLimits = gateRows({ 'requests-at-once': 1_000, 'answer-time': 30_000 });
 
 /** Those of the plain listener: a name server waits longer than a program, and its zone may have to be fetched first. */
 export const plainLimits = {
@@ -53,10 +38,3 @@ export const plainLimits = {
 } as const;
 
 export type AgentLimits = Readonly<Record<keyof typeof agentLimits | keyof typeof gateLimits, number>>;
-
-/** The bounds of connections as the client of the core takes them. */
-export function linkLimits(limits: AgentLimits): ClientLimits {
-  return Object.fromEntries(
-    Object.keys(clientLimits).map((key) => [key, limits[`${prefix}${key as keyof ClientLimits}`]]),
-  ) as ClientLimits;
-}

@@ -14,10 +14,10 @@ import {
   type Metrics,
   type PlainReply,
   type PlainSource,
+  type Sources,
 } from '../../../core/index.ts';
 import { xotMetrics, type XotMetrics } from '../gate/metrics.ts';
 import { notAuthoritative, tooMany } from '../gate/refusals.ts';
-import type { Sources } from '../notify/sources.ts';
 import { opcodeOf } from '../notify/request.ts';
 import type { RelayReport } from '../relay/report.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from '../request/reply.ts';

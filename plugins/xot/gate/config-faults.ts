@@ -1,6 +1,5 @@
 /** What is wrong with keys of a gate that are right each by itself. */
-import { issueMessage } from '../../../core/index.ts';
-import { proofFaults, type ProofFault } from '../upstream/proof.ts';
+import { issueMessage, proofFaults, type ProofFault } from '../../../core/index.ts';
 import type { XotGateConfig } from './config.ts';
 
 type Checked = Omit<XotGateConfig, 'limits' | 'claims'>;

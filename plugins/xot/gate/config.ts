@@ -11,6 +11,8 @@ import {
   type ListenerConfig,
   type Name,
   type ZoneSet,
+  proofKeys,
+  type ProofConfig,
 } from '../../../core/index.ts';
 import { cacheLimits, type CacheLimits } from '../cache/limits.ts';
 import { checkLimits, checkSchema, type CheckConfig } from '../cache/version-check.ts';
@@ -24,7 +26,6 @@ import {
 } from '../catalog/config.ts';
 import { transferLimits, type TransferLimits } from '../limits.ts';
 import { notifyLimits, type NotifyLimits } from '../notify/limits.ts';
-import { proofKeys, type ProofConfig } from '../upstream/proof.ts';
 import { parseUpstream, type UpstreamText } from '../upstream/target.ts';
 import { tsigKeys, type TsigConfig } from '../upstream/tsig-file.ts';
 import { updateLimits, type UpdateLimits } from '../update/limits.ts';

@@ -22,12 +22,12 @@ import {
   type PluginHost,
   type PluginInstance,
   type Readiness,
+  Sources,
 } from '../../../core/index.ts';
 import { xotGateSchema, type XotGateConfig } from './config.ts';
 import { xotMetrics, type XotMetrics } from './metrics.ts';
 import { NotifyReceiver } from '../notify/receiver.ts';
 import { opcodeOf } from '../notify/request.ts';
-import { Sources } from '../notify/sources.ts';
 import type { RelayReport } from '../relay/relay.ts';
 import { UpdateRelay } from '../update/relay.ts';
 import { accessRefusal, notAuthoritative, tooMany } from './refusals.ts';

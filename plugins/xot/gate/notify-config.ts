@@ -1,6 +1,5 @@
 /** `notify` of an xot gate: who tells us of new versions, and whom we tell. */
-import { schema, type Endpoint } from '../../../core/index.ts';
-import { parseSource, type SourceBlock } from '../notify/sources.ts';
+import { schema, type Endpoint, parseSource, type SourceBlock } from '../../../core/index.ts';
 import { parseUpstream, type UpstreamText } from '../upstream/target.ts';
 
 export interface GateNotify {

@@ -3,7 +3,15 @@
  * catalogs, and who is told of changes.
  */
 import { createHash } from 'node:crypto';
-import type { Certificate, GateReply, Name, PluginHost, TsigKey } from '../../../core/index.ts';
+import {
+  type Certificate,
+  type GateReply,
+  type Name,
+  type PluginHost,
+  type TsigKey,
+  policyOf,
+  readRoots,
+} from '../../../core/index.ts';
 import { ServerSource } from '../cache/server-source.ts';
 import type { ZoneSource } from '../cache/source.ts';
 import { makeVersionCheck } from '../cache/version-check.ts';
@@ -13,7 +21,6 @@ import { CatalogProducer } from '../catalog/producer.ts';
 import { NotifySender } from '../notify/sender.ts';
 import { PlainTarget, TlsTarget } from '../notify/targets.ts';
 import { FirstUpstream } from '../upstream/first-upstream.ts';
-import { policyOf, readRoots } from '../upstream/proof.ts';
 import { openUpstream, type UpstreamText } from '../upstream/target.ts';
 import { readTsigKey } from '../upstream/tsig-file.ts';
 import type { Upstream } from '../upstream/upstream.ts';

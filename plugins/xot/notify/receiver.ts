@@ -28,13 +28,13 @@ import {
   type PlainSource,
   type PluginAccess,
   type TsigKey,
+  type Sources,
 } from '../../../core/index.ts';
 import { accessRefusal, notAuthoritative } from '../gate/refusals.ts';
 import { formatErrorReply, refusalReply, relayedReply, type ReplyStyle } from '../request/reply.ts';
 import type { Refusal } from '../request/request.ts';
 import { notifyMetrics, type NotifyMetrics } from './metrics.ts';
 import { readNotify, type Notify } from './request.ts';
-import type { Sources } from './sources.ts';
 
 /** What is done with a NOTIFY: it is taken, answered with a no, or not answered at all. */
 export type NotifyVerdict = 'take' | 'ignore' | Refusal;

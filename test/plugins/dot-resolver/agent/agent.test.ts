@@ -16,7 +16,7 @@ import { DnsServer } from '../../../support/dns-server.ts';
 import { memoryLog } from '../../../support/memory-log.ts';
 import { partialHost } from '../../../support/plugin-host.ts';
 import { ScriptedResolver } from '../../../support/scripted-resolver.ts';
-import { ScriptedLink } from './scripted-link.ts';
+import { ScriptedLink } from '../../../support/scripted-link.ts';
 
 describe('dot-resolver/agent', () => {
   let addresses: string;

@@ -2,10 +2,11 @@ import { expect } from 'chai';
 import { checkConfig } from '../../../../core/config/config.ts';
 import { YamlDocument } from '../../../../core/config/document.ts';
 import { ConfigError } from '../../../../core/config/errors.ts';
+import { linkLimits } from '../../../../core/gates/limits.ts';
+import { policyOf } from '../../../../core/gates/proof.ts';
 import type { Plugin } from '../../../../core/plugin/contract.ts';
 import { dotAgent } from '../../../../plugins/dot-resolver/agent/agent.ts';
-import { captiveNames, policyFor, type AgentConfig } from '../../../../plugins/dot-resolver/agent/config.ts';
-import { linkLimits } from '../../../../plugins/dot-resolver/agent/limits.ts';
+import { captiveNames, type AgentConfig } from '../../../../plugins/dot-resolver/agent/config.ts';
 import { xotGate } from '../../../../plugins/xot/gate/gate.ts';
 
 const pin = `${'A'.repeat(43)}=`;
@@ -48,16 +49,19 @@ describe('the configuration of an agent', () => {
   it('needs gates only: it listens on loopback, DANE is required, and nothing goes in clear', () => {
     const config = read(whole(gate));
     expect(config.listen).to.deep.equal([{ address: '127.0.0.1', port: 53 }]);
-    expect(policyFor(config, config.servers[0]!, [])).to.include({ dane: 'required' });
+    expect(policyOf(config, config.servers[0]!.name, [])).to.include({ dane: 'required' });
     expect(config.captive).to.equal(undefined);
     expect(linkLimits(config.limits)).to.include({ connections: 1, 'connect-time': 3000 });
   });
 
   it('takes pins for DANE unless both are said [RFC8310-6.4]', () => {
     const pinned = read(whole(`servers: ["192.0.2.1#resolver.example", 192.0.2.2]\npins: ["${pin}"]`));
-    expect(pinned.servers.map((server) => policyFor(pinned, server, []).dane)).to.deep.equal(['off', 'off']);
+    expect(pinned.servers.map((server) => policyOf(pinned, server.name, []).dane)).to.deep.equal([
+      'off',
+      'off',
+    ]);
     const both = read(whole(`${gate}\npins: ["${pin}"]\ndane: required`));
-    expect(policyFor(both, both.servers[0]!, []).dane).to.equal('required');
+    expect(policyOf(both, both.servers[0]!.name, []).dane).to.equal('required');
   });
 
   it('knows the names of connectivity checks by one word', () => {

@@ -18,18 +18,20 @@ import {
 } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
 import { encodeA, encodeTxt } from '../../../../core/dns/rdata.ts';
+import { GatePool } from '../../../../core/gates/gate-pool.ts';
+import { parseGateText } from '../../../../core/gates/gate-text.ts';
+import { Gates } from '../../../../core/gates/gates.ts';
+import { gateLimits } from '../../../../core/gates/limits.ts';
 import { Metrics } from '../../../../core/observe/metrics.ts';
 import { CaptiveNetwork } from '../../../../plugins/dot-resolver/agent/captive.ts';
 import type { CaptiveResolver } from '../../../../plugins/dot-resolver/agent/config.ts';
-import { Gates } from '../../../../plugins/dot-resolver/agent/gates.ts';
-import { agentLimits, gateLimits, type AgentLimits } from '../../../../plugins/dot-resolver/agent/limits.ts';
+import { agentLimits, type AgentLimits } from '../../../../plugins/dot-resolver/agent/limits.ts';
 import { agentMetrics } from '../../../../plugins/dot-resolver/agent/metrics.ts';
 import { Questions } from '../../../../plugins/dot-resolver/agent/questions.ts';
-import { parseGateText } from '../../../../plugins/dot-resolver/agent/server-text.ts';
 import { limitsOf } from '../../../support/limits.ts';
 import { memoryLog } from '../../../support/memory-log.ts';
 import { ScriptedResolver } from '../../../support/scripted-resolver.ts';
-import { ScriptedLink } from './scripted-link.ts';
+import { ScriptedLink } from '../../../support/scripted-link.ts';
 
 const www = Name.parse('www.example');
 const login = Name.parse('captive.example');
@@ -73,12 +75,12 @@ describe('the requests of an agent', () => {
       { ...agentLimits, ...gateLimits },
       { 'agent-time': 500, 'captive-time': 100, ...limits },
     );
-    gates = new Gates({
-      servers: [parseGateText('192.0.2.1#gate.example')],
+    const pool = new GatePool({
       policyFor: ({ name }) => ({ name, dane: 'required' }),
       limits: all,
       host: { resolver: new ScriptedResolver(), log, nowMs: () => nowMs, connect: () => link },
     });
+    gates = new Gates({ servers: [parseGateText('192.0.2.1#gate.example')], pool });
     const captive = new CaptiveNetwork({
       names: new Map([[login.key, login]]),
       resolvers: resolvers.length > 0 ? resolvers : [{ at: { address: '198.51.100.53', port: 53 } }],
@@ -94,7 +96,7 @@ describe('the requests of an agent', () => {
       }),
     });
     questions = new Questions({
-      means: () => ({ gates, limits: all, captive }),
+      means: () => ({ pool, gates, limits: all, captive }),
       metrics: agentMetrics(metrics),
       log,
       nowMs: () => nowMs,

@@ -6,7 +6,7 @@ import { Name } from '../../../../core/dns/name.ts';
 import { xotAgent } from '../../../../plugins/xot/agent/agent.ts';
 import type { XotAgentConfig } from '../../../../plugins/xot/agent/config.ts';
 import { gatesOf } from '../../../../plugins/xot/agent/gate-lists.ts';
-import { linkLimits } from '../../../../plugins/xot/agent/limits.ts';
+import { linkLimits } from '../../../../core/gates/limits.ts';
 
 const pin = `${'A'.repeat(43)}=`;
 

@@ -8,7 +8,7 @@ import { Gates } from '../../../../plugins/xot/agent/gates.ts';
 import { parseGateText } from '../../../../plugins/xot/agent/gate-text.ts';
 import { Requests } from '../../../../plugins/xot/agent/requests.ts';
 import { RelayedZones } from '../../../../plugins/xot/agent/zones.ts';
-import { parseSource, Sources } from '../../../../plugins/xot/notify/sources.ts';
+import { parseSource, Sources } from '../../../../core/do53/sources.ts';
 import { memoryLog } from '../../../support/memory-log.ts';
 import {
   address,

@@ -9,7 +9,7 @@ import { refusalLineLimits } from '../../../../core/observe/refusal-lines.ts';
 import type { GateRequest } from '../../../../core/plugin/contract.ts';
 import { signQuery, TsigVerifier } from '../../../../core/tsig/client.ts';
 import { NotifyReceiver } from '../../../../plugins/xot/notify/receiver.ts';
-import { parseSource, Sources } from '../../../../plugins/xot/notify/sources.ts';
+import { parseSource, Sources } from '../../../../core/do53/sources.ts';
 import { memoryLog } from '../../../support/memory-log.ts';
 import { edeOf, edns, soa, zone } from '../messages.ts';
 import { judgedBy, provedRequests } from '../proved-requests.ts';

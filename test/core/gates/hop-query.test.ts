@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { forwardedQuery, QueryReader } from '../../../../core/index.ts';
-import { EdnsOptionCode, RrType } from '../../../../core/dns/constants.ts';
-import { encodeMessage, makeQuery, parseMessage } from '../../../../core/dns/message.ts';
-import { Name } from '../../../../core/dns/name.ts';
-import { hopQuery } from '../../../../plugins/dot-resolver/agent/hop-query.ts';
+import { forwardedQuery, QueryReader } from '../../../core/index.ts';
+import { EdnsOptionCode, RrType } from '../../../core/dns/constants.ts';
+import { encodeMessage, makeQuery, parseMessage } from '../../../core/dns/message.ts';
+import { Name } from '../../../core/dns/name.ts';
+import { hopQuery } from '../../../core/gates/hop-query.ts';
 
 function queryFor(name: string, options: readonly { code: number; data: Buffer }[] = []): Buffer {
   const edns = { udpPayloadSize: 4096, version: 0, dnssecOk: true, extendedRcode: 0, options };

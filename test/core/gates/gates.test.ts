@@ -1,19 +1,26 @@
 /** Which gate is asked, when the next, and what is said when there is none. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { encodeMessage, makeQuery } from '../../../../core/dns/message.ts';
-import { Rcode, RrClass, RrType } from '../../../../core/dns/constants.ts';
-import { Name } from '../../../../core/dns/name.ts';
-import { encodeA, encodeAaaa } from '../../../../core/dns/rdata.ts';
-import { formatEndpoint } from '../../../../core/config/endpoint.ts';
-import type { LookupResult, Resolver } from '../../../../core/resolver/resolver.ts';
-import { Gates } from '../../../../plugins/dot-resolver/agent/gates.ts';
-import { agentLimits, gateLimits, type AgentLimits } from '../../../../plugins/dot-resolver/agent/limits.ts';
-import { GatesError } from '../../../../plugins/dot-resolver/agent/race.ts';
-import { parseGateText } from '../../../../plugins/dot-resolver/agent/server-text.ts';
-import { limitsOf } from '../../../support/limits.ts';
-import { memoryLog } from '../../../support/memory-log.ts';
-import { ScriptedLink } from './scripted-link.ts';
+import {
+  encodeMessage,
+  makeQuery,
+  makeResponse,
+  parseMessage,
+  type Message,
+} from '../../../core/dns/message.ts';
+import { Rcode, RrClass, RrType } from '../../../core/dns/constants.ts';
+import { Name } from '../../../core/dns/name.ts';
+import { encodeA, encodeAaaa } from '../../../core/dns/rdata.ts';
+import { formatEndpoint } from '../../../core/config/endpoint.ts';
+import type { LookupResult, Resolver } from '../../../core/resolver/resolver.ts';
+import { GatePool } from '../../../core/gates/gate-pool.ts';
+import { parseGateText } from '../../../core/gates/gate-text.ts';
+import { Gates } from '../../../core/gates/gates.ts';
+import { gateChoiceLimits, gateLimits, type GateLimits } from '../../../core/gates/limits.ts';
+import { GatesError } from '../../../core/gates/race.ts';
+import { limitsOf } from '../../support/limits.ts';
+import { memoryLog } from '../../support/memory-log.ts';
+import { ScriptedLink } from '../../support/scripted-link.ts';
 
 const query = encodeMessage(makeQuery({ id: 0, name: Name.parse('www.example'), type: RrType.A, rd: true }));
 
@@ -49,6 +56,7 @@ describe('the gates of an agent', () => {
   let nowMs: number;
   let links: Map<string, ScriptedLink>;
   let resolver: Addresses;
+  let pool: GatePool;
   let gates: Gates;
   const log = memoryLog();
 
@@ -62,11 +70,10 @@ describe('the gates of an agent', () => {
     gates.close();
   });
 
-  function open(servers: readonly string[], limits: Partial<AgentLimits> = {}): void {
-    gates = new Gates({
-      servers: servers.map(parseGateText),
+  function open(servers: readonly string[], limits: Partial<GateLimits> = {}): void {
+    pool = new GatePool({
       policyFor: ({ name }) => ({ name, dane: 'required' }),
-      limits: limitsOf({ ...agentLimits, ...gateLimits }, { 'next-gate-after': 40, ...limits }),
+      limits: limitsOf({ ...gateChoiceLimits, ...gateLimits }, { 'next-gate-after': 40, ...limits }),
       host: {
         resolver,
         log,
@@ -78,6 +85,7 @@ describe('the gates of an agent', () => {
         },
       },
     });
+    gates = new Gates({ servers: servers.map(parseGateText), pool });
   }
 
   function link(address: string): ScriptedLink {
@@ -197,7 +205,69 @@ describe('the gates of an agent', () => {
     link(two).behaviour = { kind: 'answers' };
     await gates.ask(query, 1000);
     expect(log.of('a gate can be reached again')).to.have.length(1);
-    expect(gates.states().map(({ hasAnswered }) => hasAnswered)).to.deep.equal([false, true]);
+    expect(pool.states().map(({ hasAnswered }) => hasAnswered)).to.deep.equal([false, true]);
+  });
+
+  describe('some of whose answers are worth another', () => {
+    const isNo = (answer: Buffer): boolean => (answer[3]! & 15) !== Rcode.NOERROR;
+    const refuses = {
+      kind: 'answers',
+      with: (one: Message) => makeResponse(one, { rcode: Rcode.REFUSED }),
+    } as const;
+
+    function openFor(isWorthAnother?: (answer: Buffer) => boolean): void {
+      open(both);
+      gates.close();
+      gates = new Gates({
+        servers: both.map(parseGateText),
+        pool,
+        ...(isWorthAnother && { isWorthAnother }),
+      });
+      link(one).behaviour = refuses;
+    }
+    const rcodeOf = async (): Promise<number> => parseMessage(await gates.ask(query, 200)).header.rcode;
+
+    it('are taken as they are if nothing else is said', async () => {
+      openFor();
+      expect([await rcodeOf(), heard()]).to.deep.equal([Rcode.REFUSED, { [one]: 1, [two]: 0 }]);
+    });
+
+    it('ask the next, and take the first no where none says more', async () => {
+      openFor(isNo);
+      expect(await rcodeOf()).to.equal(Rcode.NOERROR);
+      link(two).behaviour = { kind: 'fails', reason: 'connect-failed', nextMs: Infinity };
+      expect(await rcodeOf()).to.equal(Rcode.REFUSED);
+      // It was an answer: the gate is there.
+      expect(gates.isReachable).to.equal(true);
+    });
+
+    it('count when time is up', async () => {
+      openFor(isNo);
+      link(two).behaviour = { kind: 'waits' };
+      expect(await rcodeOf()).to.equal(Rcode.REFUSED);
+    });
+  });
+
+  it('is one for all who have it in their lists, and closed with the last of them', async () => {
+    open(both);
+    const other = new Gates({ servers: [parseGateText(both[1]!.toUpperCase())], pool });
+    await other.ask(query, 1000);
+    expect([links.size, heard()]).to.deep.equal([2, { [one]: 0, [two]: 1 }]);
+    gates.close();
+    gates.close();
+    expect([link(one).isClosed, link(two).isClosed]).to.deep.equal([true, false]);
+    other.close();
+    expect(link(two).isClosed).to.equal(true);
+    expect(pool.states()).to.deep.equal([]);
+  });
+
+  it('is up while there is a connection, and good when it has answered', async () => {
+    open(both);
+    expect([gates.isUp, gates.good]).to.deep.equal([false, 0]);
+    await gates.ask(query, 1000);
+    expect([gates.isUp, gates.good]).to.deep.equal([true, 1]);
+    link(one).state = { kind: 'idle' };
+    expect([gates.isUp, gates.good]).to.deep.equal([false, 1]);
   });
 
   describe('whose addresses are looked up', () => {

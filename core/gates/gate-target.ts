@@ -6,21 +6,14 @@
  * Limitations: addresses of a name are looked up again when their TTL is over, when none of them works, and in another network;
  * not while they are fresh and work.
  */
-import {
-  RrType,
-  parseA,
-  parseAaaa,
-  parseOrNothing,
-  type LookupResult,
-  type Name,
-} from '../../../core/index.ts';
-import type { Resolver, ServerPolicy } from '../../../core/index.ts';
+import type { Name } from '../dns/name.ts';
+import type { Resolver } from '../resolver/resolver.ts';
+import { findAddresses } from './addresses.ts';
 import { GateWay, Standing, type GateLink } from './gate-way.ts';
-import type { GateText } from './server-text.ts';
+import type { GateText } from './gate-text.ts';
 
 export interface GateTargetOptions {
   readonly gate: GateText;
-  readonly policy: ServerPolicy;
   /** Makes a link to one of its addresses. */
   readonly link: (at: { readonly address: string; readonly port: number }) => GateLink;
   readonly resolver: Resolver;
@@ -29,11 +22,6 @@ export interface GateTargetOptions {
   readonly onLookupFailed: (detail: string) => void;
 }
 
-/** Addresses of one name that are tried. */
-const mostAddresses = 4;
-/** Milliseconds that addresses count, whatever their TTL. */
-const leastLifeMs = 30_000;
-const mostLifeMs = 3_600_000;
 /** Between two lookups because none of the addresses works. */
 const againAfterMs = 10_000;
 
@@ -58,8 +46,18 @@ export class GateTarget {
     return this.#ways;
   }
 
-  get isLookingUp(): boolean {
-    return this.#lookup !== undefined;
+  /** Whether its addresses, or its TLSA records, may be looked up at this moment. */
+  get isLooking(): boolean {
+    return this.#lookup !== undefined || this.#isOpening;
+  }
+
+  /** The names that are, or may be, looked up for it at this moment. */
+  namesLookedFor(): readonly Name[] {
+    const { name, port } = this.gate;
+    if (name === undefined) return [];
+    // RFC 8310 section 8.2: where its TLSA records are.
+    const records = this.#isOpening ? [name.prepend('_tcp').prepend(`_${String(port)}`)] : [];
+    return this.#lookup === undefined ? records : [name, ...records];
   }
 
   /** Looks for addresses where that would help, and waits for nothing. */
@@ -93,22 +91,23 @@ export class GateTarget {
     for (const way of this.#ways) way.close();
   }
 
+  get #isOpening(): boolean {
+    return this.#ways.some(({ state }) => state.kind === 'opening');
+  }
+
   async #lookUp(): Promise<void> {
     const { resolver, nowMs, onLookupFailed, gate } = this.#options;
     const { name } = gate;
     if (name === undefined) return;
     this.#lookedMs = nowMs();
-    const results = await Promise.all([resolver.lookup(name, RrType.AAAA), resolver.lookup(name, RrType.A)]);
+    const { addresses, lifeMs, detail } = await findAddresses(name, resolver);
     if (this.#isClosed) return;
-    const addresses = addressesOf(results);
     if (addresses.length === 0) {
-      const detail = whyNone(name, results);
       onLookupFailed(detail);
       if (this.#ways.length === 0) throw new Error(detail);
       return;
     }
-    const lives = results.filter(({ records }) => records.length > 0).map(({ ttlSeconds }) => ttlSeconds);
-    this.#endsMs = nowMs() + Math.min(Math.max(Math.min(...lives) * 1000, leastLifeMs), mostLifeMs);
+    this.#endsMs = nowMs() + lifeMs;
     this.#use(addresses);
   }
 
@@ -126,24 +125,4 @@ export class GateTarget {
     const at = { address, port: gate.port };
     return new GateWay(at, link(at), nowMs);
   }
-}
-
-function addressesOf(results: readonly LookupResult[]): readonly string[] {
-  const usable = results.filter(({ status }) => status === 'secure' || status === 'insecure');
-  const all = usable
-    .flatMap(({ records }) => records)
-    .map(({ type, rdata }) => parseOrNothing(rdata, type === RrType.AAAA ? parseAaaa : parseA))
-    .filter((address) => address !== undefined);
-  // Of both families, if there are more than are tried.
-  const six = all.filter((address) => address.includes(':'));
-  const four = all.filter((address) => !address.includes(':'));
-  const room = Math.max(mostAddresses / 2, mostAddresses - four.length);
-  return [...six.slice(0, room), ...four].slice(0, mostAddresses);
-}
-
-function whyNone(name: Name, results: readonly LookupResult[]): string {
-  const failed = results.find(({ status }) => status === 'bogus' || status === 'indeterminate');
-  return failed === undefined
-    ? `${name.toString()} has no address`
-    : `the address of ${name.toString()} cannot be looked up (${failed.detail})`;
 }

@@ -2,62 +2,35 @@
  * The gates of an agent: the first of the list that works is asked; one that fails or is slow is passed over until it has
  * answered in the background (gate-way.ts), and then preferred again.
  */
-import {
-  makeQuery,
-  encodeMessage,
-  Name,
-  RrType,
-  type PluginHost,
-  type ServerPolicy,
-} from '../../../core/index.ts';
-import { GateTarget } from './gate-target.ts';
-import { Standing, type GateLink, type GateWay } from './gate-way.ts';
+import { RrType } from '../dns/constants.ts';
+import { encodeMessage, makeQuery } from '../dns/message.ts';
+import { Name } from '../dns/name.ts';
+import type { GatePool } from './gate-pool.ts';
+import type { GateTarget } from './gate-target.ts';
+import { Standing, type GateWay } from './gate-way.ts';
+import type { GateText } from './gate-text.ts';
 import { hopQuery } from './hop-query.ts';
-import { linkLimits, type AgentLimits } from './limits.ts';
 import { GatesError, race } from './race.ts';
-import type { GateText } from './server-text.ts';
 
 export interface GatesOptions {
   readonly servers: readonly GateText[];
-  readonly policyFor: (gate: GateText) => ServerPolicy;
-  readonly limits: AgentLimits;
-  readonly host: Pick<PluginHost, 'resolver' | 'nowMs' | 'log'> & {
-    readonly connect: (options: Parameters<PluginHost['connect']>[0]) => GateLink;
-  };
-}
-
-/** One gate for the metrics. */
-export interface GateState {
-  readonly gate: string;
-  readonly hasAnswered: boolean;
-  readonly connections: number;
+  readonly pool: GatePool;
+  /** What they are the gates of, for the log. */
+  readonly label?: string;
+  /** Whether another gate may know better than one that gives this answer, which counts if none does; never if absent. */
+  readonly isWorthAnother?: (answer: Buffer) => boolean;
 }
 
 export class Gates {
-  readonly #targets: readonly GateTarget[];
   readonly #options: GatesOptions;
+  #targets: readonly GateTarget[];
   /** Undefined before anything was asked. */
   #isReachable: boolean | undefined;
 
   /** Connects to nobody yet. Throws RangeError for a policy that proves nothing. */
   constructor(options: GatesOptions) {
-    const { servers, policyFor, limits, host } = options;
     this.#options = options;
-    this.#targets = servers.map((gate) => {
-      const policy = policyFor(gate);
-      const link = (endpoint: GateWay['at']): GateLink =>
-        host.connect({ endpoint, policy, alpn: 'dot', limits: linkLimits(limits) });
-      return new GateTarget({
-        gate,
-        policy,
-        link,
-        resolver: host.resolver,
-        nowMs: host.nowMs,
-        onLookupFailed: (detail) => {
-          host.log.warn('addresses of a gate not found', { gate: gate.text, detail });
-        },
-      });
-    });
+    this.#targets = options.servers.map((gate) => options.pool.take(gate));
   }
 
   /** Whether the last question that left, or could not, had an answer; true as long as nothing was asked. */
@@ -65,12 +38,14 @@ export class Gates {
     return this.#isReachable !== false;
   }
 
-  states(): readonly GateState[] {
-    return this.#targets.map(({ gate, ways }) => ({
-      gate: gate.text,
-      hasAnswered: ways.some(({ hasAnswered }) => hasAnswered),
-      connections: ways.reduce((sum, { connections }) => sum + connections, 0),
-    }));
+  /** Whether there is a connection to one of them. */
+  get isUp(): boolean {
+    return this.#ways().some(({ state }) => state.kind === 'up');
+  }
+
+  /** How many are known to work. */
+  get good(): number {
+    return this.#targets.filter(({ ways }) => ways.some(({ hasAnswered }) => hasAnswered)).length;
   }
 
   /**
@@ -81,11 +56,11 @@ export class Gates {
   async ask(query: Buffer, timeMs: number): Promise<Buffer> {
     for (const target of this.#targets) target.refresh();
     this.#probeBetter();
-    const { limits } = this.#options;
+    const { pool, isWorthAnother } = this.#options;
     try {
       const answer = await race(
         { next: (tried) => this.#best(tried), find: () => this.#find() },
-        { query, timeMs, patienceMs: limits['next-gate-after'] },
+        { query, timeMs, patienceMs: pool.limits['next-gate-after'], isWorthAnother },
       );
       this.#note(true, '');
       return answer;
@@ -97,9 +72,7 @@ export class Gates {
 
   /** Whether gates are looked for at this moment. */
   get isLooking(): boolean {
-    return this.#targets.some(
-      ({ ways, isLookingUp }) => isLookingUp || ways.some(({ state }) => state.kind === 'opening'),
-    );
+    return this.#targets.some((target) => target.isLooking);
   }
 
   /**
@@ -107,13 +80,7 @@ export class Gates {
    * waits for him. `key` is that of the name (Name.key).
    */
   isLookedFor(key: string): boolean {
-    return this.#targets.some(({ gate, ways, isLookingUp }) => {
-      if (gate.name === undefined) return false;
-      const isOpening = ways.some(({ state }) => state.kind === 'opening');
-      if (!isLookingUp && !isOpening) return false;
-      if (gate.name.key === key) return isLookingUp;
-      return isOpening && tlsaKey(gate.name, gate.port) === key;
-    });
+    return this.#targets.some((target) => target.namesLookedFor().some((name) => name.key === key));
   }
 
   /** The machine has slept, or is elsewhere: connections are dropped, and all may be tried at once. */
@@ -122,7 +89,8 @@ export class Gates {
   }
 
   close(): void {
-    for (const target of this.#targets) target.close();
+    for (const target of this.#targets) this.#options.pool.release(target);
+    this.#targets = [];
   }
 
   #ways(): readonly GateWay[] {
@@ -164,15 +132,11 @@ export class Gates {
   #note(isReachable: boolean, detail: string): void {
     const before = this.#isReachable;
     this.#isReachable = isReachable;
-    const { log } = this.#options.host;
-    if (!isReachable && before !== false) log.warn('no gate can be reached', { detail });
-    if (isReachable && before === false) log.info('a gate can be reached again');
+    const { pool, label } = this.#options;
+    const of = label === undefined ? {} : { of: label };
+    if (!isReachable && before !== false) pool.log.warn('no gate can be reached', { ...of, detail });
+    if (isReachable && before === false) pool.log.info('a gate can be reached again', of);
   }
-}
-
-/** RFC 8310 section 8.2: where the TLSA records of a gate are. */
-function tlsaKey(name: Name, port: number): string {
-  return name.prepend('_tcp').prepend(`_${String(port)}`).key;
 }
 
 /** A question that tells nothing of anybody; any answer will do. */

@@ -2,13 +2,9 @@
  * One way to a gate: a link to one address, and how it has done lately. A way that has been slow or has failed is asked again
  * in the background first, and for somebody only when it has answered, or when there is no better one.
  */
-import {
-  NoAnswerError,
-  type Endpoint,
-  formatEndpoint,
-  type PluginHost,
-  type ServerLink,
-} from '../../../core/index.ts';
+import { NoAnswerError } from '../client/reasons.ts';
+import type { ServerLink } from '../client/server-link.ts';
+import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
 
 /** What a way needs of a link. */
 export type GateLink = Pick<ServerLink, 'ask' | 'state' | 'reset' | 'close'>;
@@ -28,7 +24,7 @@ export class GateWay {
   readonly at: Endpoint;
   readonly text: string;
   readonly #link: GateLink;
-  readonly #nowMs: PluginHost['nowMs'];
+  readonly #nowMs: () => number;
   #isSlow = false;
   #isProbed = false;
   #hasAnswered = false;

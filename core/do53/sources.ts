@@ -1,4 +1,4 @@
-/** Addresses that NOTIFY messages are taken from in clear: `192.0.2.1`, `192.0.2.0/28`. */
+/** Addresses from which something is taken in clear: `192.0.2.1`, `192.0.2.0/28`. */
 import { BlockList, isIP } from 'node:net';
 
 /** An address, or a block of them. */

@@ -2,7 +2,7 @@
  * One query on its way: the best gate is asked, then the next as soon as one fails, or has kept us waiting; the first answer
  * counts. There is an end to it in any case.
  */
-import { NoAnswerError } from '../../../core/index.ts';
+import { NoAnswerError } from '../client/reasons.ts';
 import type { GateWay } from './gate-way.ts';
 
 /** Where a query can be sent. */
@@ -19,6 +19,8 @@ export interface RaceOptions {
   readonly timeMs: number;
   /** Milliseconds after which the next way is asked as well. */
   readonly patienceMs: number;
+  /** Whether another way may know better than one that gives this answer, which counts if none does; never if absent. */
+  readonly isWorthAnother?: ((answer: Buffer) => boolean) | undefined;
 }
 
 /** Nobody has answered: why, for the operator. */
@@ -56,6 +58,8 @@ class Race {
   readonly #failures = new Map<string, string>();
   readonly #deadline: NodeJS.Timeout;
   #patience: NodeJS.Timeout | undefined;
+  /** An answer that another way may know better than. */
+  #secondBest: Buffer | undefined;
   #underWay = 0;
   #hasLooked = false;
   #hasRepeated = false;
@@ -95,8 +99,8 @@ class Race {
     this.#wait(way);
     way.ask(this.#options.query).then(
       (answer) => {
-        this.#end();
-        this.#resolve(answer);
+        this.#underWay -= 1;
+        this.#take(answer);
       },
       (error: unknown) => {
         this.#underWay -= 1;
@@ -104,6 +108,17 @@ class Race {
         this.#advance();
       },
     );
+  }
+
+  #take(answer: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#options.isWorthAnother?.(answer) === true) {
+      this.#secondBest ??= answer;
+      this.#advance();
+      return;
+    }
+    this.#end();
+    this.#resolve(answer);
   }
 
   #look(): void {
@@ -141,6 +156,10 @@ class Race {
   #fail(isTimeout: boolean): void {
     if (this.#isOver) return;
     this.#end();
+    if (this.#secondBest !== undefined) {
+      this.#resolve(this.#secondBest);
+      return;
+    }
     const words = [...this.#failures.values()].join('; ');
     const late = isTimeout ? `no answer in ${String(this.#options.timeMs)} ms` : '';
     this.#reject(new GatesError([words, late].filter(Boolean).join('; ') || 'there is no gate', isTimeout));

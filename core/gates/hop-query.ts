@@ -6,7 +6,8 @@
  *
  * Pure.
  */
-import { EdnsOptionCode, paddingBlock } from '../../../core/index.ts';
+import { EdnsOptionCode } from '../dns/constants.ts';
+import { paddingBlock } from '../dns/edns.ts';
 
 const optionHeaderOctets = 4;
 /** Length of the RDATA of an OPT record without options, as it stands last in a query. */

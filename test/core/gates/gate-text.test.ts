@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseGateText } from '../../../../plugins/dot-resolver/agent/server-text.ts';
+import { parseGateText } from '../../../core/gates/gate-text.ts';
 
 function read(text: string) {
   const { name, address, port } = parseGateText(text);

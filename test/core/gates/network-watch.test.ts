@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { NetworkWatch } from '../../../../plugins/dot-resolver/agent/network.ts';
+import { NetworkWatch } from '../../../core/gates/network-watch.ts';
 
 const everyMs = 2_000;
 

@@ -6,7 +6,10 @@
  * one, too, and where it leads is looked up.
  */
 import { isIP } from 'node:net';
-import { DnsFormatError, dnsNameFromName, Name, parseEndpoint, type Endpoint } from '../../../core/index.ts';
+import { parseEndpoint, type Endpoint } from '../config/endpoint.ts';
+import { DnsFormatError } from '../dns/errors.ts';
+import { Name } from '../dns/name.ts';
+import { dnsNameFromName } from '../pki/dns-name.ts';
 
 /** Whom to ask. */
 export interface GateText {

@@ -1,8 +1,8 @@
 /** A link to a gate that does what a test says, with the states of a real one. */
-import { NoAnswerError, type NoAnswerReason } from '../../../../core/client/reasons.ts';
-import type { LinkState } from '../../../../core/client/server-link.ts';
-import { encodeMessage, makeResponse, parseMessage, type Message } from '../../../../core/dns/message.ts';
-import type { GateLink } from '../../../../plugins/dot-resolver/agent/gate-way.ts';
+import { NoAnswerError, type NoAnswerReason } from '../../core/client/reasons.ts';
+import type { LinkState } from '../../core/client/server-link.ts';
+import { encodeMessage, makeResponse, parseMessage, type Message } from '../../core/dns/message.ts';
+import type { GateLink } from '../../core/gates/gate-way.ts';
 
 export type Behaviour =
   | { readonly kind: 'answers'; readonly with?: (query: Message) => Message }

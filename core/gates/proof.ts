@@ -2,17 +2,13 @@
  * By what servers prove that they are those of their names (RFC 9103 section 7.5, RFC 8310): the keys of the configuration, what
  * is wrong with them, and the policy for one server.
  */
-import {
-  issueMessage,
-  parsePin,
-  readRootsFile,
-  schema,
-  systemRoots,
-  type Certificate,
-  type Name,
-  type PluginHost,
-  type ServerPolicy,
-} from '../../../core/index.ts';
+import { parsePin, type ServerPolicy } from '../client/server-policy.ts';
+import * as schema from '../config/schema.ts';
+import { issueMessage } from '../config/words.ts';
+import type { Name } from '../dns/name.ts';
+import { readRootsFile, systemRoots } from '../embed/trust-files.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import type { PluginHost } from '../plugin/contract.ts';
 
 export interface ProofConfig {
   /** Undefined: `required`, but `off` where there are pins. */
@@ -22,12 +18,17 @@ export interface ProofConfig {
   readonly pins: readonly Buffer[];
 }
 
-const systemWord = 'system';
+/** Stands for the authorities that the system trusts. */
+export const systemWord = 'system';
 const maxPins = 16;
 const { z } = schema;
 
-/** The keys; a plugin spreads them in its own `z.strictObject`. */
-export function proofKeys(servers: string) {
+/**
+ * The keys; a plugin spreads them in its own `z.strictObject`.
+ *
+ * @param servers what they are called there: many, and one of them
+ */
+export function proofKeys(servers: string, server = 'server') {
   return {
     dane: schema
       .choice(['required', 'if-published', 'off'])
@@ -51,7 +52,7 @@ export function proofKeys(servers: string) {
       .meta({
         what: 'a list of digests',
         example: '[…=]',
-        description: `SHA-256 of the public keys of ${servers}, in base64 (RFC 7858 section 4.2); one of them must be the server’s. With a name as well both must hold.`,
+        description: `SHA-256 of the public keys of ${servers}, in base64 (RFC 7858 section 4.2); one of them must be the ${server}’s. With a name as well both must hold.`,
       }),
   };
 }
@@ -65,6 +66,7 @@ export interface ProofFault {
  * What is wrong with keys that are right each by itself.
  *
  * @param servers each server that is to prove itself, and its place in the configuration; `name` undefined: by its key
+ * @param called what one of them is called there
  */
 export function proofFaults(
   { dane, roots, pins }: ProofConfig,
@@ -73,6 +75,7 @@ export function proofFaults(
     readonly text: string;
     readonly name: Name | undefined;
   }[],
+  called = 'server',
 ): ProofFault[] {
   const found: ProofFault[] = [];
   const add = (path: (string | number)[], wrong: string, right: string): void => {
@@ -83,21 +86,21 @@ export function proofFaults(
     add(
       path,
       'has no name after #, and there are no pins: anybody could answer there',
-      `write ${text}#NAME with the name of the server`,
+      `write ${text}#NAME with the name of the ${called}`,
     );
   }
   if (dane === 'off' && roots === undefined && pins.length === 0) {
     const right = 'write dane: required, or give roots: system';
-    add(['dane'], 'is off, and neither roots nor pins could prove a server', right);
+    add(['dane'], `is off, and neither roots nor pins could prove a ${called}`, right);
   }
   if (dane === 'if-published' && roots === undefined) {
     const right = 'give roots: system, or write dane: required';
-    add(['dane'], 'is if-published, and there are no roots for servers without a TLSA record', right);
+    add(['dane'], `is if-published, and there are no roots for ${called}s without a TLSA record`, right);
   }
   if (dane !== undefined && dane !== 'off' && servers.every(({ name }) => name === undefined)) {
     add(
       ['dane'],
-      'needs names of servers, and there is none',
+      `needs names of ${called}s, and there is none`,
       'write them as ADDRESS#NAME, or take dane out',
     );
   }
