@@ -1,6 +1,7 @@
 /**
  * With the PROXY protocol a connection speaks for one client. Each client that asks has one of its own here, found by its
- * name and addresses, and beyond the bound the one that was used longest ago makes room if nobody waits on it.
+ * name and addresses, and beyond the bound the one that was used longest ago makes room if nobody waits on it. Anonymous clients have
+ * half of the places at the most, so that those who are known find one.
  */
 import { formatEndpoint } from '../config/endpoint.ts';
 import { localHeader, proxyHeader } from './proxy-header.ts';
@@ -17,6 +18,8 @@ export class ClientPools {
   /** By key; the one that was used last comes last. */
   readonly #pools = new Map<string, StreamPool>();
   readonly #keys = new WeakMap<ForwardedClient, string>();
+  /** Keys of those that belong to anonymous clients. */
+  readonly #anonymous = new Set<string>();
 
   constructor(options: Omit<StreamPoolOptions, 'preamble' | 'connections'>) {
     this.#options = options;
@@ -27,7 +30,7 @@ export class ClientPools {
     const key = client === undefined ? ourselves : this.#keyOf(client);
     const known = this.#pools.get(key);
     this.#pools.delete(key);
-    const pool = known ?? this.#make(client);
+    const pool = known ?? this.#make(client, key);
     if (pool !== undefined) this.#pools.set(key, pool);
     return pool;
   }
@@ -35,19 +38,28 @@ export class ClientPools {
   close(why: string): void {
     for (const pool of this.#pools.values()) pool.close(why);
     this.#pools.clear();
+    this.#anonymous.clear();
   }
 
-  #make(client: ForwardedClient | undefined): StreamPool | undefined {
-    if (this.#pools.size >= this.#options.limits['upstream-clients'] && !this.#makeRoom()) return undefined;
+  #make(client: ForwardedClient | undefined, key: string): StreamPool | undefined {
+    const most = this.#options.limits['upstream-clients'];
+    const isAnonymous = client?.name === '';
+    const isFull = isAnonymous && this.#anonymous.size >= Math.ceil(most / 2);
+    if (isFull && !this.#makeRoom(this.#anonymous)) return undefined;
+    if (this.#pools.size >= most && !this.#makeRoom(this.#pools.keys())) return undefined;
+    if (isAnonymous) this.#anonymous.add(key);
     const preamble = client === undefined ? localHeader : proxyHeader(client);
     return new StreamPool({ ...this.#options, preamble, connections: 1 });
   }
 
-  #makeRoom(): boolean {
+  /** Of the first of these. */
+  #makeRoom(keys: Iterable<string>): boolean {
     let looked = 0;
-    for (const [key, pool] of this.#pools) {
-      if (pool.isIdle) {
+    for (const key of keys) {
+      const pool = this.#pools.get(key);
+      if (pool?.isIdle === true) {
         this.#pools.delete(key);
+        this.#anonymous.delete(key);
         pool.close('room was made for another client');
         return true;
       }

@@ -25,6 +25,8 @@ export interface ForwarderOptions {
   readonly limits: ForwardLimits;
   /** Of metrics and log lines: the view. */
   readonly label: string;
+  /** What errors call the servers; `resolver` if not said. */
+  readonly noun?: string;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly nowMs: () => number;

@@ -73,7 +73,7 @@ export const forwardLimits = {
     max: 20_000,
     unit: 'count',
     reason:
-      'connections to one server that belong to one client each, with its PROXY header; idle ones make room, and beyond that questions fail at once',
+      'connections to one server that belong to one client each, with its PROXY header; idle ones make room, and beyond that questions fail at once; anonymous clients have half of them at the most',
   },
   'upstream-udp-sockets': {
     default: 16,

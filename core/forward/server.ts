@@ -13,10 +13,12 @@ export interface ForwardServer extends Endpoint {
 
 /** Who asks, for PROXY v2. The same object for all questions of a connection saves time. */
 export interface ForwardedClient {
-  /** The name that was proved. */
+  /** The name that was proved; empty for an anonymous client. */
   readonly name: string;
   readonly remote: Endpoint;
   readonly local: Endpoint;
+  /** Of its connection, as `TLSv1.3`, which it is if not said. */
+  readonly tlsVersion?: string | undefined;
 }
 
 /** Why there is no answer. */

@@ -39,6 +39,7 @@ export class StreamConnection implements Carrier {
   #strays = 0;
   #unsent: Trip[] = [];
   #isRetired = false;
+  #isWriting = false;
   #preamble: Buffer | undefined;
   #asksKeepalive = true;
   #timer: NodeJS.Timeout;
@@ -133,9 +134,8 @@ export class StreamConnection implements Carrier {
   }
 
   readonly #flush = (): void => {
-    if (this.#state !== 'open') return;
-    const unsent = this.#unsent;
-    this.#unsent = [];
+    if (this.#state !== 'open' || this.#isWriting) return;
+    const unsent = this.#takeUnsent();
     if (unsent.length === 0) return;
     const { pad } = this.#options.transport;
     const preamble = this.#preamble;
@@ -153,8 +153,30 @@ export class StreamConnection implements Carrier {
       this.#asksKeepalive = false;
       at = writeQuery(batch, at, query, { id: this.#places.idOf(trip), end, add });
     }
-    if (at > 0) this.#socket.write(batch.subarray(0, at));
+    if (at === 0) return;
+    if (this.#options.transport.oneByOne !== true) {
+      this.#socket.write(batch.subarray(0, at));
+      return;
+    }
+    // Node puts into one record what is written before this is done.
+    this.#isWriting = true;
+    this.#socket.write(batch.subarray(0, at), () => {
+      this.#isWriting = false;
+      this.#flush();
+    });
   };
+
+  /** What leaves in one write. */
+  #takeUnsent(): readonly Trip[] {
+    let unsent = this.#unsent;
+    this.#unsent = [];
+    if (this.#options.transport.oneByOne === true) {
+      // Without those that were given up before they were sent.
+      unsent = unsent.filter(({ carrier }) => carrier === this);
+      this.#unsent = unsent.splice(1);
+    }
+    return unsent;
+  }
 
   #read(chunk: Buffer): void {
     let messages: readonly Buffer[];

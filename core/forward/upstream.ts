@@ -28,6 +28,8 @@ export interface UpstreamOptions {
   readonly server: ForwardServer;
   readonly limits: ForwardLimits;
   readonly label: string;
+  /** What errors call it; `resolver` if not said. */
+  readonly noun?: string;
   readonly log: Log;
   readonly meters: ForwardMeters;
   readonly nowMs: () => number;
@@ -68,7 +70,7 @@ export class Upstream {
     const { server, limits, meters } = options;
     this.#options = options;
     this.#address = labelOf(server);
-    this.who = `resolver ${this.#address}`;
+    this.who = `${options.noun ?? 'resolver'} ${this.#address}`;
     this.meters = meters.server(this.#address, server.transport === 'tls' ? 'tls' : 'tcp');
     const { 'upstream-failure-min': least, 'upstream-failure-max': most } = limits;
     this.#health = new ServerHealth({ 'failure-min': least, 'failure-max': most });

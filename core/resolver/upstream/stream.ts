@@ -22,12 +22,14 @@ export interface StreamTransport {
   readonly word: 'TCP' | 'TLS';
   /** Begins to connect. */
   readonly open: () => net.Socket;
-  /** The socket's event after which queries may be sent. */
-  readonly ready: 'connect' | 'secureConnect';
+  /** The socket's event after which queries may be sent; `agreed` is one that the transport itself emits. */
+  readonly ready: 'connect' | 'secureConnect' | 'agreed';
   /** What an error of the socket means. */
   readonly wordsFor: (error: Error) => string;
   /** Whether queries are padded (RFC 8467). */
   readonly pad: boolean;
+  /** Whether each query is a write, and so a TLS record, of its own; otherwise those of a moment share one. */
+  readonly oneByOne?: boolean;
 }
 
 /** Plain TCP to a server. */

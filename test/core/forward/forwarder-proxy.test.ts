@@ -110,6 +110,17 @@ describe('Forwarder with PROXY v2', () => {
     expect(together[2]).to.have.property('failure').that.includes('too many clients');
   });
 
+  it('keeps half of the room for clients with a name', async () => {
+    const server = await serveTcp();
+    const limits = { 'upstream-clients': 4 };
+    const forwarder = bed.forwarder([tcp(server)], limits, { proxyProtocol: true });
+    const asked = [1, 2, 3].map((n) => ask(forwarder, `${n}.example`, { ...client(n), name: '' }));
+    const known = [4, 5].map((n) => ask(forwarder, `${n}.example`, client(n)));
+    expect((await Promise.all([...asked, ...known])).map(numberIn)).to.deep.equal([1, 2, -1, 4, 5]);
+    // Idle ones make room among themselves.
+    expect(numberIn(await ask(forwarder, '6.example', { ...client(6), name: '' }))).to.equal(6);
+  });
+
   it('puts the header before the query in each datagram', async () => {
     const server = createSocket('udp4');
     server.bind(0, '127.0.0.1');

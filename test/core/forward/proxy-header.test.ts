@@ -10,12 +10,13 @@ const client = {
 };
 const vectors =
   `02000e${Buffer.from(client.name).toString('hex')}` +
-  `200016030000000022000e${Buffer.from(client.name).toString('hex')}`;
+  // Octets of the vector, bits, 0 for verified; version; common name.
+  `2000200300000000210007${Buffer.from('TLSv1.3').toString('hex')}22000e${Buffer.from(client.name).toString('hex')}`;
 
 describe('PROXY v2 header', () => {
   it('has addresses, the name as authority and as common name', () => {
     expect(proxyHeader(client).toString('hex')).to.equal(
-      `${signature}2111003600000000`.slice(0, -8) + `c0000207c63364019c400355${vectors}`,
+      `${signature}21110040` + `c0000207c63364019c400355${vectors}`,
     );
   });
 
@@ -27,7 +28,12 @@ describe('PROXY v2 header', () => {
         local: false,
         source: client.remote,
         destination: client.local,
-        tls: { commonName: client.name, certificateVerified: true, certOnConnection: true },
+        tls: {
+          commonName: client.name,
+          certificateVerified: true,
+          certOnConnection: true,
+          version: 'TLSv1.3',
+        },
         authority: client.name,
       },
     });
@@ -54,6 +60,17 @@ describe('PROXY v2 header', () => {
     const { header } = parseProxyHeader(proxyHeader({ ...client, remote: { address: '::1', port: 1 } }));
     expect(header).not.to.have.property('source');
     expect(header).to.have.property('authority', client.name);
+  });
+
+  it('says of a client without a name that it came over TLS, and showed nothing', () => {
+    const octets = proxyHeader({ ...client, name: '', tlsVersion: 'TLSv1.2' });
+    const ssl = `20000f0100000001210007${Buffer.from('TLSv1.2').toString('hex')}`;
+    expect(octets.toString('hex')).to.equal(`${signature}2111001ec0000207c63364019c400355${ssl}`);
+    const { header } = parseProxyHeader(octets);
+    expect(header).to.deep.include({
+      tls: { certificateVerified: false, certOnConnection: false, version: 'TLSv1.2' },
+    });
+    expect(header).not.to.have.property('authority');
   });
 
   it('is LOCAL for ourselves', () => {
