@@ -3,17 +3,36 @@
  */
 export type { AccessChange, AccessControl, AccessListener, AccessViewer } from './acl/access-control.ts';
 export type { Charger, Grant } from './acl/grants.ts';
-export type { AccessRequest, Admission, Allowance, Decision, DecisionReason } from './acl/model.ts';
+export {
+  decisionReasons,
+  type AccessRequest,
+  type Admission,
+  type Allowance,
+  type Decision,
+  type DecisionReason,
+} from './acl/model.ts';
 export { readZonePattern } from './acl/patterns.ts';
-export { parseRate, perSecond, usualBurst } from './acl/rate.ts';
+export { parseRate, perSecond, presentRate, usualBurst } from './acl/rate.ts';
 export { ZoneSet, type ZonePattern } from './acl/zone-set.ts';
-export { Answers, extrasOf, nextScopeOfOne } from './answer/answers.ts';
+export { Answers, extrasOf, nextScopeOfOne, tooManyUnderWay } from './answer/answers.ts';
 export type { AnswerExtras, AnswerLimits, SourceFailure, SourceOutcome, Waiting } from './answer/answers.ts';
 export { QueryReader, type QueryOddity } from './answer/query-reader.ts';
 export { ReplyPlan, type ReplyTo, type ReplyWay } from './answer/reply.ts';
 export { errorAnswer, forwardedQuery, keepReplyTo } from './answer/messages.ts';
 export type { Answer } from './answer/answer.ts';
 export { readAnswer } from './answer/answer-scanner.ts';
+export type { AnswerMeans, AnswerStanding, ReplyKind } from './answer-gate/means.ts';
+export type { Question } from './answer-gate/question.ts';
+export {
+  accessRefusal,
+  noTransfers,
+  oddities,
+  otherClass,
+  tooFast,
+  tooManyAtOnce,
+  type Refusal,
+} from './answer-gate/refusals.ts';
+export { AnswerSession } from './answer-gate/session.ts';
 export { clientLimits, type ClientLimits } from './client/limits.ts';
 export type { ServerLink } from './client/server-link.ts';
 export { parsePin, type ServerPolicy } from './client/server-policy.ts';
@@ -50,6 +69,7 @@ export {
 export type { Edns, EdnsOption } from './dns/edns.ts';
 export type { PlainHandler, PlainReply, PlainSource } from './do53/handler.ts';
 export { do53Limits, type Do53Limits } from './do53/limits.ts';
+export { parseSource, Sources, type SourceBlock } from './do53/sources.ts';
 export { DnsFormatError } from './dns/errors.ts';
 export { frame, FrameReader } from './dns/framing.ts';
 export { encodeMessage, makeQuery, makeResponse, parseMessage, sectionsOf } from './dns/message.ts';
@@ -60,8 +80,15 @@ export { serialCompare } from './dns/serial.ts';
 export { MessageWalker } from './dns/walker.ts';
 export { MessageWriter } from './dns/writer.ts';
 export { readZoneFile, type RecordLine } from './dns/zone-file.ts';
+export { Dispatcher } from './fair/dispatcher.ts';
+export { FairEntry, type FairClass, type ShedReason } from './fair/fair-entry.ts';
+export { fairLimits, type FairLimits } from './fair/limits.ts';
+export { readTurnsLimits, type ReadTurnsLimits } from './fair/read-turns-limits.ts';
+export { ReadTurns } from './fair/read-turns.ts';
 export { Forwarder } from './forward/forwarder.ts';
 export { forwardLimits, type ForwardLimits } from './forward/limits.ts';
+export { OneServer, type OneServerEnd, type OneServerOptions } from './forward/one-server.ts';
+export { isTruncated, questionEnd, rcodeOf } from './forward/question.ts';
 export {
   forwardServer,
   type ForwardedClient,
@@ -70,6 +97,24 @@ export {
   type ForwardServer,
   type GiveUp,
 } from './forward/server.ts';
+export { findAddresses, lifeMsOf, type FoundAddresses } from './gates/addresses.ts';
+export { GatePool, type GatePoolOptions, type GateState } from './gates/gate-pool.ts';
+export { dotPort, parseGateText, type GateText } from './gates/gate-text.ts';
+export type { GateLink } from './gates/gate-way.ts';
+export { Gates } from './gates/gates.ts';
+export { hopQuery } from './gates/hop-query.ts';
+export { gateChoiceLimits, gateLimits, gateRows, linkLimits, type GateLimits } from './gates/limits.ts';
+export { NetworkWatch, systemSigns, type NetworkSigns } from './gates/network-watch.ts';
+export {
+  policyOf,
+  proofFaults,
+  proofKeys,
+  readRoots,
+  systemWord,
+  type ProofConfig,
+  type ProofFault,
+} from './gates/proof.ts';
+export { GatesError } from './gates/race.ts';
 export type { Log } from './observe/log.ts';
 export type { Counter, Histogram, Metrics } from './observe/metrics.ts';
 export { dnsNameFromName } from './pki/dns-name.ts';
@@ -78,12 +123,15 @@ export { parseResolvConf } from './embed/resolv-conf.ts';
 export { readRootsFile, systemRoots } from './embed/trust-files.ts';
 export { refusalLineLimits, RefusalLines } from './observe/refusal-lines.ts';
 export type {
+  AllowanceBucket,
   Allowances,
   AnswerConnection,
   AnswerHandler,
+  Explanation,
   Gate,
   GateReply,
   GateRequest,
+  JudgedClient,
   ListenerTls,
   OnFailure,
   PlainListener,
@@ -162,6 +210,7 @@ export { NoAnswerError, type NoAnswerReason } from './client/reasons.ts';
 export { ConfigError } from './config/errors.ts';
 export { noIdentityReasons, type NoIdentityReason } from './dane/types.ts';
 export type { LookupResult, Resolver } from './resolver/resolver.ts';
+export type { OpenedTls, TlsEnd, TlsWatcher } from './resolver/upstream/dot-unauthenticated.ts';
 export { ListenError } from './server/gate.ts';
 export { TlsAddonMissing } from './tls/context.ts';
 export { alertOf } from './tls/dial.ts';

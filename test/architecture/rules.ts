@@ -91,8 +91,27 @@ const importRules: readonly ImportRule[] = [
     may: ['core/tls/', 'core/dane/', 'core/dns/', 'core/pki/', 'core/resolver/', 'core/config/endpoint.ts'],
     mayTypes: ['core/config/', 'core/observe/', 'core/dnssec/status.ts'],
   },
+  // The gates of an agent: what must prove itself, which is asked, and what bounds that.
+  {
+    from: 'core/gates/',
+    may: ['core/client/', 'core/config/', 'core/dns/', 'core/embed/trust-files.ts', 'core/pki/dns-name.ts'],
+    mayTypes: ['core/observe/', 'core/pki/', 'core/plugin/contract.ts', 'core/resolver/'],
+  },
   // Questions and answers as octets.
   { from: 'core/answer/', may: ['core/dns/'] },
+  // The life of a connection whose questions are answered from memory, or from wherever a plugin says.
+  {
+    from: 'core/answer-gate/',
+    may: ['core/answer/', 'core/dns/'],
+    mayTypes: [
+      'core/acl/model.ts',
+      'core/dane/identity.ts',
+      'core/forward/server.ts',
+      'core/plugin/contract.ts',
+    ],
+  },
+  // Who goes first where not all can.
+  { from: 'core/fair/', may: [], mayTypes: ['core/config/'] },
   // Octets to resolvers and back. How a resolver is reached is said once, in core/resolver.
   {
     from: 'core/forward/',

@@ -29,6 +29,7 @@ export interface GateBedOptions {
   /** What differs from the defaults of a listener. */
   readonly tls?: Partial<ListenerTls>;
   readonly limits?: Partial<ConnectionLimits>;
+  readonly strangersPerSecond?: () => number;
   readonly access?: AccessControl;
   readonly whoIsServed?: 'told' | 'hidden';
   /** Port to listen on; any that is free unless given. */
@@ -64,6 +65,7 @@ export class GateBed {
     this.gate = new GateServer({
       addresses: [{ address: '127.0.0.1', port: options.port ?? 0 }],
       limits: testLimits(options.limits),
+      strangersPerSecond: options.strangersPerSecond,
       tls: { ...defaultListenerTls, ...options.tls },
       identity: () => own,
       extensionType: defaultExtensionType,

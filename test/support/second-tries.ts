@@ -1,17 +1,31 @@
 /**
- * Names at the end the tests that passed only when they were tried once more. Those that have to do with other servers and with
- * real time may need it on a busy machine; a test that stands here twice is to be mended.
+ * Names at the end the tests that failed and then passed when they were tried once more, and why they had failed. Those that have to
+ * do with other servers and with real time may need it on a busy machine; a test that stands here again is to be mended.
  */
-import type { Context, RootHookObject, Test } from 'mocha';
+import Mocha, { type RootHookObject } from 'mocha';
 
-const titles: string[] = [];
+/** By the full title: the words of the first failure. */
+const failures = new Map<string, string>();
+
+// Hooks hear of no failure that is to be repeated; the runner says it.
+const { EVENT_TEST_RETRY, EVENT_TEST_FAIL } = Mocha.Runner.constants;
+type Run = (this: Mocha.Runner, ...args: unknown[]) => Mocha.Runner;
+const run = Reflect.get(Mocha.Runner.prototype, 'run') as Run;
+Mocha.Runner.prototype.run = function (this: Mocha.Runner, ...args: unknown[]) {
+  this.on(EVENT_TEST_RETRY, (test: Mocha.Test, error: Error) => {
+    failures.set(test.fullTitle(), error.message);
+  });
+  this.on(EVENT_TEST_FAIL, (test: Mocha.Test) => {
+    failures.delete(test.fullTitle());
+  });
+  return Reflect.apply(run, this, args);
+};
 
 export const mochaHooks: RootHookObject = {
-  afterEach(this: Context) {
-    const test = this.currentTest as (Test & { currentRetry(): number }) | undefined;
-    if (test?.isPassed() === true && test.currentRetry() > 0) titles.push(test.fullTitle());
-  },
   afterAll() {
-    for (const title of titles) process.stdout.write(`  passed at the second try: ${title}\n`);
+    for (const [title, words] of failures) {
+      const [first = ''] = words.split('\n');
+      process.stdout.write(`  passed at the second try: ${title}: ${first}\n`);
+    }
   },
 };

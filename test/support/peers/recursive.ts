@@ -12,7 +12,21 @@ import { dotAuthority, pemOf } from '../dot-server.ts';
 import { freePort, pathOf, type RunningProgram, type TestBed } from './test-bed.ts';
 import { startUnbound, type Resolver } from './unbound.ts';
 
-export type StartRecursive = (bed: TestBed, lab: Lab) => Promise<Resolver>;
+/** A zone that is asked for at another server than the lab's, as at an agent. */
+export interface ElsewhereZone {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** BIND alone: as static-stub, which follows delegations; the port must be that of the lab's authoritative server. */
+  readonly isStub?: boolean;
+}
+
+/** Zones of `elsewhere` are sent where it says; Knot Resolver does not validate them, since it does so of forwarders alone. */
+export type StartRecursive = (
+  bed: TestBed,
+  lab: Lab,
+  elsewhere?: readonly ElsewhereZone[],
+) => Promise<Resolver>;
 
 /** The name in the certificate of each that serves DNS over TLS; its CA is `dotAuthority`. */
 export const upstreamName = 'resolver.example';
@@ -30,14 +44,21 @@ export const recursiveServers: Readonly<Record<string, StartRecursive>> = {
 };
 
 /** Unbound, which asks the lab's authoritative server for each zone. */
-export function startUnboundOf(bed: TestBed, lab: Lab): Promise<Resolver> {
-  const { address: server, port } = lab.authoritative;
-  const zones = lab.zoneNames().map((name) => ({ name: name.toString(), address: server, port }));
+export function startUnboundOf(
+  bed: TestBed,
+  lab: Lab,
+  elsewhere: readonly ElsewhereZone[] = [],
+): Promise<Resolver> {
+  const zones = zonesOf(lab, elsewhere);
   return startUnbound(bed, { anchor: lab.rootAnchor(), zones, tls: serverKey(), takesProxy: true });
 }
 
 /** BIND as a recursive resolver. Its option `port` is the port that it asks others at. */
-export async function startBind(bed: TestBed, lab: Lab): Promise<Resolver> {
+export async function startBind(
+  bed: TestBed,
+  lab: Lab,
+  elsewhere: readonly ElsewhereZone[] = [],
+): Promise<Resolver> {
   const [port, tlsPort] = [await freePort(), await freePort()];
   const name = `bind-recursive-${String(port)}`;
   const folder = bed.folder(name);
@@ -58,14 +79,25 @@ logging { channel all { stderr; severity info; print-category yes; }; category d
 trust-anchors { . static-ds ${tag} ${algorithm} ${digestType} "${digest}"; };
 tls own { cert-file "${certificate}"; key-file "${key}"; };
 zone "." { type hint; file "${bed.write(`${name}/root.hints`, rootHints)}"; };
-`,
+${elsewhere.map(bindZone).join('')}`,
   );
   const program = bed.start(pathOf('named'), ['-f', '-n', '1', '-c', config]);
   return whenListening(program, { port, tlsPort });
 }
 
+function bindZone({ name, address: server, port, isStub = false }: ElsewhereZone): string {
+  const how = isStub
+    ? `type static-stub; server-addresses { ${server}; };`
+    : `type forward; forward only; forwarders { ${server} port ${String(port)}; };`;
+  return `zone "${name}" { ${how} };\n`;
+}
+
 /** Knot Resolver, one process that keeps its cache in its folder. With and without a PROXY header it has one port. */
-export async function startKnotResolver(bed: TestBed, lab: Lab): Promise<Resolver> {
+export async function startKnotResolver(
+  bed: TestBed,
+  lab: Lab,
+  elsewhere: readonly ElsewhereZone[] = [],
+): Promise<Resolver> {
   const [port, tlsPort] = [await freePort(), await freePort()];
   const name = `kresd-${String(port)}`;
   const folder = bed.folder(name);
@@ -82,7 +114,12 @@ cache.size = 10 * MB
 modules.unload('priming')
 modules.unload('ta_update')
 modules.unload('ta_signal_query')
-policy.add(policy.all(policy.FORWARD('${lab.resolver.address}@${String(lab.resolver.port)}')))
+${elsewhere
+  .map(
+    ({ name: zone, address: server, port: at }) =>
+      `policy.add(policy.suffix(policy.STUB('${server}@${String(at)}'), policy.todnames({'${zone}.'})))\n`,
+  )
+  .join('')}policy.add(policy.all(policy.FORWARD('${lab.resolver.address}@${String(lab.resolver.port)}')))
 `,
   );
   const program = bed.start(pathOf('kresd'), ['--noninteractive', '--config', config, folder]);
@@ -90,12 +127,15 @@ policy.add(policy.all(policy.FORWARD('${lab.resolver.address}@${String(lab.resol
 }
 
 /** PowerDNS Recursor; version 4.8 serves no DNS over TLS. */
-export async function startPowerdns(bed: TestBed, lab: Lab): Promise<Resolver> {
+export async function startPowerdns(
+  bed: TestBed,
+  lab: Lab,
+  elsewhere: readonly ElsewhereZone[] = [],
+): Promise<Resolver> {
   const port = await freePort();
   const name = `pdns-recursor-${String(port)}`;
   const folder = bed.folder(name);
-  const server = `${lab.authoritative.address}:${String(lab.authoritative.port)}`;
-  const zones = lab.zoneNames().map((zone) => `${zone.toString()}=${server}`);
+  const zones = zonesOf(lab, elsewhere).map((zone) => `${zone.name}=${zone.address}:${String(zone.port)}`);
   const script = bed.write(`${name}/anchors.lua`, `clearTA()\naddTA('.', "${rootDs(lab).join(' ')}")\n`);
   bed.write(
     `${name}/recursor.conf`,
@@ -116,6 +156,14 @@ forward-zones=${zones.join(',')}
   );
   const program = bed.start(pathOf('pdns_recursor'), [`--config-dir=${folder}`]);
   return whenListening(program, { port });
+}
+
+/** Each zone, and who is asked for it. */
+function zonesOf(lab: Lab, elsewhere: readonly ElsewhereZone[]): readonly ElsewhereZone[] {
+  const { address: server, port } = lab.authoritative;
+  const names = new Set(elsewhere.map(({ name }) => name));
+  const own = lab.zoneNames().map((zone) => ({ name: zone.toString(), address: server, port }));
+  return [...own.filter(({ name }) => !names.has(name)), ...elsewhere];
 }
 
 async function whenListening(
