@@ -15,6 +15,8 @@ import { takesExtensionType } from '../core/tls/context.ts';
 import { tlsFeatures } from '../core/tls/native/native.ts';
 import { dotAgent } from '../plugins/dot-resolver/agent/agent.ts';
 import { dotGate } from '../plugins/dot-resolver/gate/gate.ts';
+import { recursiveAuthGate } from '../plugins/recursive-auth/gate/gate.ts';
+import { recursiveAgent } from '../plugins/recursive-auth/agent/agent.ts';
 import { xotAgent } from '../plugins/xot/agent/agent.ts';
 import { xotGate } from '../plugins/xot/gate/gate.ts';
 
@@ -29,6 +31,8 @@ export const builtinPlugins: Plugins = new Map<string, Plugin<unknown>>([
   [xotAgent.name, xotAgent],
   [dotGate.name, dotGate],
   [dotAgent.name, dotAgent],
+  [recursiveAgent.name, recursiveAgent],
+  [recursiveAuthGate.name, recursiveAuthGate],
 ]);
 
 /**

@@ -1,6 +1,6 @@
 /**
  * What a gate would say of a client now, step by step, by the gate's own code: is its name in the access list, does its
- * certificate claim it, is its TLSA record secure, does one match, and what may it do then?
+ * certificate claim it, is its TLSA record secure, does one match, and what may it do then, at which gate?
  *
  * Limitations: the TLS handshake is not judged; a client that shows a certificate without its key is refused there. Of a
  * certificate only the dNSNames are taken for claims: a client that says its name in dane_clientid needs none. A proof is
@@ -20,6 +20,7 @@ import type { Certificate } from '../core/pki/certificate.ts';
 import type { LookupResult, Resolver } from '../core/resolver/resolver.ts';
 import { prove } from '../core/server/identify.ts';
 import { connectionLimits } from '../core/server/limits.ts';
+import type { GateSays } from './verify-gates.ts';
 import type { JudgedList } from './verify-list.ts';
 
 /** What the question is, and what the answer rests on. */
@@ -31,6 +32,8 @@ export interface ClientQuestion {
   readonly list: Omit<JudgedList, 'close'> | undefined;
   /** The zones of the gates. */
   readonly zones: readonly Name[];
+  /** What the gates make of a client that the list has this entry for; undefined for one that is not identified. */
+  readonly askGates: (entry: AccessEntry | undefined) => readonly GateSays[];
   readonly resolver: Resolver;
   readonly roots: readonly Certificate[];
   readonly nowMs: () => number;
@@ -59,6 +62,8 @@ export interface ClientVerdict {
   /** Zones of the gates that the client may transfer, and those that it may not. */
   readonly may: readonly Name[];
   readonly mayNot: readonly Name[];
+  /** What each gate makes of it. */
+  readonly gates: readonly GateSays[];
   /** Milliseconds since the epoch: when the proof has to be made again. */
   readonly untilMs?: number;
 }
@@ -70,8 +75,8 @@ interface Fault {
 
 /** Goes the way of a connection (core/server/identify.ts). */
 export async function verifyClient(question: ClientQuestion): Promise<ClientVerdict> {
-  const { name, peer, list, zones, nowMs } = question;
-  const way = new Way();
+  const { name, peer, list, zones, nowMs, askGates } = question;
+  const way = new Way(askGates);
   const entry = await list?.entryFor(name);
   if (list !== undefined) {
     if (entry === undefined) return way.end('access', { reason: 'not-admitted', detail: notInList });
@@ -91,7 +96,11 @@ export async function verifyClient(question: ClientQuestion): Promise<ClientVerd
   way.pass('lookup', lookup.detail);
   const { usable: accepts, unusable } = countingRecords(lookup, peer, question.roots);
   way.found = { lookup, accepts };
-  if (peer === undefined && accepts.length > 0) return way.arrive('has-keys');
+  const known = typeof entry === 'object' ? entry : undefined;
+  if (peer === undefined && accepts.length > 0) {
+    way.entry = known;
+    return way.arrive('has-keys');
+  }
   if (peer === undefined) {
     return way.end('match', { reason: 'no-usable-record', detail: `unusable: ${unusable.join(', ')}` });
   }
@@ -104,19 +113,25 @@ export async function verifyClient(question: ClientQuestion): Promise<ClientVerd
   }
   const { identity } = verdict;
   way.pass('match', identity.proof);
+  way.entry = known;
   way.found = { ...way.found, untilMs: identity.notAfter };
-  if (typeof entry !== 'object' || list === undefined || zones.length === 0) return way.arrive('identified');
+  if (known === undefined || list === undefined) return way.arrive('identified');
 
   const mayTransfer = (zone: Name): boolean =>
-    decideByEntry(entry, list.roles, { action: 'transfer', zone }, nowMs()).allowed;
+    decideByEntry(known, list.roles, { action: 'transfer', zone }, nowMs()).allowed;
   const may = zones.filter(mayTransfer);
   const mayNot = zones.filter((zone) => !mayTransfer(zone));
   way.found = { ...way.found, may, mayNot };
+  const explained = askGates(known).filter(({ ok }) => ok !== undefined);
   const detail = [
     ...(may.length > 0 ? [`may transfer ${listed(may)}`] : []),
     ...(mayNot.length > 0 ? [`may not transfer ${listed(mayNot)}`] : []),
+    ...explained.map(({ use, ok }) => `${ok === true ? 'is served by' : 'gets nothing of'} ${use}`),
   ].join('; ');
-  if (may.length === 0) return way.end('permission', { reason: 'no-rule', detail });
+  if (detail === '') return way.arrive('identified');
+  if (may.length === 0 && !explained.some(({ ok }) => ok === true)) {
+    return way.end('permission', { reason: 'no-rule', detail });
+  }
   way.pass('permission', detail);
   return way.arrive('identified');
 }
@@ -124,7 +139,14 @@ export async function verifyClient(question: ClientQuestion): Promise<ClientVerd
 /** The steps so far, and what they found. */
 class Way {
   found: Partial<ClientVerdict> = {};
+  /** Of the access list, once the client is identified. */
+  entry: AccessEntry | undefined;
   readonly #steps: ClientStep[] = [];
+  readonly #askGates: ClientQuestion['askGates'];
+
+  constructor(askGates: ClientQuestion['askGates']) {
+    this.#askGates = askGates;
+  }
 
   pass(step: ClientStep['step'], detail: string): void {
     this.#steps.push({ step, ok: true, detail });
@@ -140,7 +162,8 @@ class Way {
   }
 
   #verdict(ok: boolean, reason: ClientReason): ClientVerdict {
-    return { accepts: [], may: [], mayNot: [], ...this.found, ok, reason, steps: this.#steps };
+    const gates = this.#askGates(this.entry);
+    return { accepts: [], may: [], mayNot: [], gates, ...this.found, ok, reason, steps: this.#steps };
   }
 }
 

@@ -33,12 +33,25 @@ export interface VerifyFacts {
   /** Zones of the gates that the client may transfer, and those that it may not. */
   readonly may: readonly string[];
   readonly mayNot: readonly string[];
+  /** What each gate of the configuration makes of it. */
+  readonly gates: readonly GateFacts[];
   /** Until when the proof counts, as 2026-12-01T12:00:00Z; null when there is none. */
   readonly until: string | null;
 }
 
+export interface GateFacts {
+  /** The word after `use:`. */
+  readonly use: string;
+  readonly listens: readonly string[];
+  /** By which of `claims` the client can be known there. */
+  readonly nameFrom: readonly string[];
+  /** Whether it gets anything there; null where the plugin does not say. */
+  readonly ok: boolean | null;
+  readonly words: readonly string[];
+}
+
 export function verifyFacts(name: Name, verdict: ClientVerdict): VerifyFacts {
-  const { ok, reason, steps, lookup, match, accepts, may, mayNot, untilMs } = verdict;
+  const { ok, reason, steps, lookup, match, accepts, may, mayNot, gates, untilMs } = verdict;
   return {
     name: name.toString(),
     ok,
@@ -49,6 +62,13 @@ export function verifyFacts(name: Name, verdict: ClientVerdict): VerifyFacts {
     accepts: accepts.map((record) => presentTlsa(encodeTlsa(record))),
     may: may.map((zone) => zone.toString()),
     mayNot: mayNot.map((zone) => zone.toString()),
+    gates: gates.map(({ use, listens, nameFrom, ok: gives, words }) => ({
+      use,
+      listens,
+      nameFrom,
+      ok: gives ?? null,
+      words: words.map((line) => printableText(line)),
+    })),
     until: untilMs === undefined ? null : presentTime(wholeSecond(untilMs)),
   };
 }
@@ -80,6 +100,7 @@ export function verifyInWords(
         ? lookupLines(step, verdict.lookup, facts, marks, style)
         : [stepLine(step, marks, style)],
     ),
+    ...facts.gates.flatMap(gateLines),
     ...(keys.length === 0 ? [] : ['', 'It can show what one of these records is about:']),
     ...keys.map((record, index) => `  ${facts.accepts[index] ?? ''} (${describeTlsa(record)})`),
     '',
@@ -96,6 +117,10 @@ const longestStep = 'permission'.length;
 function stepLine({ step, ok, detail }: ClientStep, marks: Marks, style: Style): string {
   const status = ok ? 'secure' : 'bogus';
   return `  ${style(colours[status], `${marks[status]} ${step.padEnd(longestStep)}`)}  ${detail}`;
+}
+
+function gateLines({ use, listens, words }: GateFacts): string[] {
+  return ['', `At ${use} on ${listens.join(' ')}:`, ...words.map((line) => `  ${line}`)];
 }
 
 /** With the way from the trust anchor, where we went it ourselves. */

@@ -1,7 +1,7 @@
 /** The access list of a configuration, as far as it is needed to judge one client; a file or Redis. */
 import { loadAccessList } from '../core/acl/list-file.ts';
 import { ListError, unreadable } from '../core/acl/list-store.ts';
-import type { AccessEntry, RoleTable } from '../core/acl/model.ts';
+import type { AccessEntry, AccessRights, RoleTable } from '../core/acl/model.ts';
 import { readCredentials } from '../core/acl/redis/credentials.ts';
 import { RedisList } from '../core/acl/redis/redis-list.ts';
 import type { AccessConfig, RedisAccessConfig } from '../core/config/access-config.ts';
@@ -11,6 +11,8 @@ import { CommandError, exitCode } from './output.ts';
 /** What a list says of clients. */
 export interface JudgedList {
   readonly roles: RoleTable;
+  /** What clients without identity may do. */
+  readonly anonymous: AccessRights | undefined;
   /** The entry that decides for a name; or, in words, why there is none that can be used. */
   entryFor(name: Name): Promise<AccessEntry | string | undefined>;
   close(): Promise<void>;
@@ -22,6 +24,7 @@ export async function openJudgedList(config: AccessConfig): Promise<JudgedList> 
   const list = loadAccessList(config.file);
   return {
     roles: list.roles,
+    anonymous: list.anonymous,
     entryFor: (name) => Promise.resolve(list.entryFor(name)),
     close: () => Promise.resolve(),
   };
@@ -47,8 +50,10 @@ async function openRedis(config: RedisAccessConfig): Promise<JudgedList> {
       throw new CommandError(`${wrong}; load one: danced access import FILE`, { exitCode: exitCode.no });
     }
     const roles = await inWords(list.roles());
+    const anonymous = await inWords(list.anonymous());
     return {
       roles,
+      anonymous,
       entryFor: async (name) => {
         const found = await inWords(list.entryFor(name));
         return found === unreadable ? fault : found;

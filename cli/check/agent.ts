@@ -7,14 +7,15 @@ import type { LoadedConfig } from '../../core/config/config.ts';
 import { ConfigError } from '../../core/config/errors.ts';
 import { openResolver } from '../../core/embed/resolution.ts';
 import { readRootsFile, systemRoots } from '../../core/embed/trust-files.ts';
+import { linkLimits } from '../../core/gates/limits.ts';
+import { policyOf, systemWord } from '../../core/gates/proof.ts';
 import type { Certificate } from '../../core/pki/certificate.ts';
 import type { Resolver } from '../../core/resolver/resolver.ts';
 import { TlsAddonMissing } from '../../core/tls/context.ts';
 import type { LoadedIdentity } from '../../core/tls/identity.ts';
 import { isLoopback } from '../../core/config/endpoint.ts';
 import { dotAgentName } from '../../plugins/dot-resolver/agent/agent.ts';
-import { policyFor, systemWord, type AgentConfig } from '../../plugins/dot-resolver/agent/config.ts';
-import { linkLimits } from '../../plugins/dot-resolver/agent/limits.ts';
+import type { AgentConfig } from '../../plugins/dot-resolver/agent/config.ts';
 import { dirname, resolve } from 'node:path';
 import { probeServer, type ProbeResult } from '../probe-server.ts';
 import type { ProbeTarget } from '../probe-target.ts';
@@ -93,7 +94,7 @@ async function checkGate(
   try {
     const result = await probeServer({
       target: targetOf(gate),
-      policy: policyFor(config, gate, roots),
+      policy: policyOf(config, gate.name, roots),
       credentials: { identity, name: own.name, shows: 'either' },
       tls: { dialect: 'draft-13', extensionType: dane.extensionType, recordPadding: 0 },
       zone: undefined,

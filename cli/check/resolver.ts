@@ -15,6 +15,8 @@ import { TrustAdResolver } from '../../core/resolver/trust-ad.ts';
 import type { LoadedIdentity } from '../../core/tls/identity.ts';
 import type { DotGateConfig } from '../../plugins/dot-resolver/gate/config.ts';
 import { dotGate } from '../../plugins/dot-resolver/gate/gate.ts';
+import type { RecursiveAuthGateConfig } from '../../plugins/recursive-auth/gate/config.ts';
+import { recursiveAuthGate } from '../../plugins/recursive-auth/gate/gate.ts';
 import { describeRecord } from '../tlsa-record.ts';
 import { FindingsAt, type Fault, type Finding } from './finding.ts';
 import { askValidatingServer } from './validating-server.ts';
@@ -46,15 +48,15 @@ export async function checkResolvers(
   const best = working.find(({ status }) => status !== 'indeterminate') ?? working[0];
   if (best === undefined || identity === undefined) return findings;
   const servers = await checkServerRecords(loaded, identity, nowMs);
-  // A resolver gate is nobody's client: it is known by the records of its ports alone.
-  if (config.plugins.length > 0 && config.plugins.every(({ use }) => use === dotGate.name)) {
+  // These gates are nobody's clients: they are known by the records of their ports alone.
+  if (config.plugins.length > 0 && config.plugins.every(({ use }) => isServerOnly(use))) {
     return [...findings, ...servers];
   }
   const ours = judgeRecord(new FindingsAt(document, ['identity', 'name']), best, name, identity);
   return [...findings, ours, ...servers];
 }
 
-/** The TLSA records `_PORT._tcp.NAME` of resolver gates, by which agents know them (RFC 6698 section 3). */
+/** The TLSA records `_PORT._tcp.NAME` of gates, by which agents know them (RFC 6698 section 3). */
 async function checkServerRecords(
   { config, document }: LoadedConfig,
   identity: LoadedIdentity,
@@ -62,8 +64,9 @@ async function checkServerRecords(
 ): Promise<Finding[]> {
   const places = new Map<number, readonly (string | number)[]>();
   for (const { use, path, config: own } of config.plugins) {
-    if (use !== dotGate.name) continue;
-    for (const [index, { port }] of (own as DotGateConfig).listen.entries()) {
+    if (!isServerOnly(use)) continue;
+    const { listen } = own as DotGateConfig | RecursiveAuthGateConfig;
+    for (const [index, { port }] of listen.entries()) {
       if (port !== 0 && !places.has(port)) places.set(port, [...path, 'listen', index]);
     }
   }
@@ -78,6 +81,11 @@ async function checkServerRecords(
   } finally {
     resolver.close();
   }
+}
+
+/** Before resolvers, and before authoritative servers. */
+function isServerOnly(use: string): boolean {
+  return use === dotGate.name || use === recursiveAuthGate.name;
 }
 
 interface ServerResult {

@@ -11,11 +11,9 @@ import { ServerLink } from '../../core/client/server-link.ts';
 import type { LoadedConfig } from '../../core/config/config.ts';
 import { isLoopback } from '../../core/config/endpoint.ts';
 import { ConfigError } from '../../core/config/errors.ts';
-import { Rcode, rcodeName, RrType } from '../../core/dns/constants.ts';
-import { DnsFormatError } from '../../core/dns/errors.ts';
-import { encodeMessage, makeQuery, parseMessage } from '../../core/dns/message.ts';
-import type { Name } from '../../core/dns/name.ts';
 import { openResolver } from '../../core/embed/resolution.ts';
+import { linkLimits } from '../../core/gates/limits.ts';
+import { policyOf, readRoots } from '../../core/gates/proof.ts';
 import type { Certificate } from '../../core/pki/certificate.ts';
 import type { Resolver } from '../../core/resolver/resolver.ts';
 import { alpnProtocol, TlsAddonMissing } from '../../core/tls/context.ts';
@@ -23,9 +21,8 @@ import type { LoadedIdentity } from '../../core/tls/identity.ts';
 import { xotAgentName } from '../../plugins/xot/agent/agent.ts';
 import type { XotAgentConfig } from '../../plugins/xot/agent/config.ts';
 import { gatesOf, type GatePlace } from '../../plugins/xot/agent/gate-lists.ts';
-import { linkLimits } from '../../plugins/xot/agent/limits.ts';
-import { policyOf, readRoots } from '../../plugins/xot/upstream/proof.ts';
 import { FindingsAt, type Finding } from './finding.ts';
+import { askSoa, silent } from './gate-zones.ts';
 
 interface Means {
   readonly loaded: LoadedConfig;
@@ -166,24 +163,3 @@ async function checkGate(
     link.close();
   }
 }
-
-/** Why there is no SOA record, in words; undefined if there is. Rejects with NoAnswerError. */
-async function askSoa(link: ServerLink, zone: Name): Promise<string | undefined> {
-  const name = zone.toString();
-  const octets = await link.ask(encodeMessage(makeQuery({ id: 0, name: zone, type: RrType.SOA })));
-  try {
-    const { header, answers } = parseMessage(octets);
-    if (header.rcode !== Rcode.NOERROR) return `answers ${rcodeName(header.rcode)} for ${name}`;
-    const hasSoa = answers.some(({ type, name: owner }) => type === RrType.SOA && owner.equals(zone));
-    return hasSoa && header.aa ? undefined : `is not authoritative for ${name}`;
-  } catch (error) {
-    if (!(error instanceof DnsFormatError)) throw error;
-    return `sends a malformed answer for ${name}: ${error.message}`;
-  }
-}
-
-const nothing = (): void => undefined;
-const silent = {
-  ...{ debug: nothing, info: nothing, warn: nothing, error: nothing },
-  child: () => silent,
-};

@@ -21,7 +21,9 @@ import { checkPrimary, type Upstream } from '../check/primary.ts';
 import { checkResolvers } from '../check/resolver.ts';
 import { checkTls } from '../check/tls.ts';
 import { checkTrust } from '../check/trust.ts';
+import { checkClasses } from '../check/classes.ts';
 import { checkViews } from '../check/views.ts';
+import { checkRecursiveAgents } from '../check/recursive-agent.ts';
 import { checkXotAgents } from '../check/xot-agent.ts';
 import { defaultConfigFile } from '../config-file.ts';
 import { exitCode, printFacts, processOutput, type ExitCode, type Output } from '../output.ts';
@@ -52,7 +54,7 @@ export function registerCheck(program: Command, output: Output = processOutput):
     .command('check')
     .summary('check the configuration and what it needs')
     .description(
-      'Check configuration, access list, identity, TLS, ports, primary, views of a resolver gate, gates of an agent, trust anchors, resolver and our own TLSA records.',
+      'Check configuration, access list, identity, TLS, ports, primary, views of a resolver gate, servers and classes of an authoritative one, gates of an agent, trust anchors, resolver and our own TLSA records.',
     )
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--json', 'print facts as JSON')
@@ -87,14 +89,17 @@ async function findAll({
   const { listens, upstreams } = endpointsOf(loaded);
   const ports = await checkPorts(loaded, listens);
   const { canResolve, findings: trust } = checkTrust(loaded, nowMs);
-  const [access, views, agents, xotAgents, resolvers, ...primaries] = await Promise.all([
-    checkAccess(loaded),
-    checkViews(loaded),
-    canResolve ? checkAgents(loaded, identity, () => nowMs) : [],
-    canResolve ? checkXotAgents(loaded, identity, () => nowMs) : [],
-    canResolve ? checkResolvers(loaded, identity, () => nowMs) : [],
-    ...upstreams.map((upstream) => checkPrimary(loaded, upstream, timeoutMs)),
-  ]);
+  const [access, views, classes, agents, xotAgents, recursiveAgents, resolvers, ...primaries] =
+    await Promise.all([
+      checkAccess(loaded),
+      checkViews(loaded),
+      checkClasses(loaded),
+      canResolve ? checkAgents(loaded, identity, () => nowMs) : [],
+      canResolve ? checkXotAgents(loaded, identity, () => nowMs) : [],
+      canResolve ? checkRecursiveAgents(loaded, identity, () => nowMs) : [],
+      canResolve ? checkResolvers(loaded, identity, () => nowMs) : [],
+      ...upstreams.map((upstream) => checkPrimary(loaded, upstream, timeoutMs)),
+    ]);
   return [
     ...access,
     ...checkMembers(loaded),
@@ -103,8 +108,10 @@ async function findAll({
     ...ports,
     ...primaries.flat(),
     ...views,
+    ...classes,
     ...agents,
     ...xotAgents,
+    ...recursiveAgents,
     ...trust,
     ...resolvers,
   ];

@@ -19,6 +19,7 @@ import { marksFor, style } from '../terminal.ts';
 import { readRootsFile } from '../../core/embed/trust-files.ts';
 import { verifyClient } from '../verify-client.ts';
 import { verifyFacts, verifyInWords } from '../verify-facts.ts';
+import { askGates } from '../verify-gates.ts';
 import { openJudgedList, type JudgedList } from '../verify-list.ts';
 
 interface CommandOptions extends LookupArguments {
@@ -50,7 +51,13 @@ export function registerVerify(program: Command, output: Output = processOutput)
       const resolver = openFor(means);
       try {
         const { nowMs } = means;
-        const verdict = await verifyClient({ name, peer, list, zones, roots, resolver, nowMs });
+        const verdict = await verifyClient({
+          ...{ name, peer, list, zones, roots, resolver, nowMs },
+          askGates: (entry) =>
+            means.loaded === undefined || list === undefined
+              ? []
+              : askGates(means.loaded, list, { name, peer, entry, nowMs: nowMs() }),
+        });
         printFacts(output, verifyFacts(name, verdict), options, () =>
           verifyInWords(name, verdict, means.asks, marksFor(process.env), style),
         );

@@ -5,7 +5,7 @@ import { CommandError } from '../../cli/output.ts';
 import { loadConfigAndPlugins } from '../../cli/plugins.ts';
 import { Name } from '../../core/dns/name.ts';
 import type { AgentConfig } from '../../plugins/dot-resolver/agent/config.ts';
-import { parseGateText } from '../../plugins/dot-resolver/agent/server-text.ts';
+import { parseGateText } from '../../core/gates/gate-text.ts';
 import { makeIdentity, type IdentityFiles } from '../support/identity-files.ts';
 import { runProgram, TestBed } from '../support/peers/test-bed.ts';
 

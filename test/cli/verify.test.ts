@@ -86,7 +86,9 @@ plugins: [{ use: xot/gate, listen: ["127.0.0.1:0"], primary: 127.0.0.1, zones: [
   it('says that a gate would let the client in, as whom, for which zones and until when', async () => {
     const { stdout } = await verify(client, '--chain', chain, '--json', '-c', join(folder, 'danced.yaml'));
     const result = JSON.parse(stdout) as VerifyFacts;
-    expect(Object.keys(result).join()).to.equal('name,ok,reason,steps,lookup,match,accepts,may,mayNot,until');
+    expect(Object.keys(result).join()).to.equal(
+      'name,ok,reason,steps,lookup,match,accepts,may,mayNot,gates,until',
+    );
     expect(result).to.deep.include({
       name: client,
       ok: true,
