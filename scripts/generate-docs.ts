@@ -239,7 +239,10 @@ function plugins(): string {
   const sections = [...builtinPlugins.values()].map(({ name, schema }) => {
     const { inner } = unwrap(schema);
     const limits = inner instanceof z.ZodObject ? limitsTables(inner, '####') : '';
-    const maps = inner instanceof z.ZodObject ? [...namedTables(inner), ...mapTables(inner, '####')] : [];
+    const maps =
+      inner instanceof z.ZodObject
+        ? [...innerTables(inner), ...namedTables(inner), ...mapTables(inner, '####')]
+        : [];
     return [`### \`${name}\``, keysTable(inner), ...maps, limits].join('\n\n');
   });
   return [

@@ -136,8 +136,8 @@ const connectionEnds: Record<ConnectionEnd, Row> = {
     'Look at the network, or at the client.',
   ],
   'proof-gone': [
-    'the proof was made again, as it is before it runs out, and failed',
-    '`detail` has the reason, from the list above.',
+    'the proof was made again, as it is before it runs out, and failed; or, of a client that waited for it as an anonymous one, it showed what is refused everywhere (`name-mismatch`)',
+    '`detail` has the reason, from the list above. Where `on-failure` is `anonymous` and nobody could be asked, no connection ends by it, unless a reply was under way or all places for anonymous clients were taken.',
   ],
   'not-admitted': [
     'the access list lost the client while it was connected',
@@ -261,6 +261,12 @@ whatever the reason, one that asks for too much gets a response code, and the re
 Line \`connection refused\`, field \`reason\`; metric \`danced_connections_total\`, label \`outcome\`. Where \`on-failure\` is
 \`anonymous\` the line is \`client is anonymous\`, the field the same, and the connection goes on without identity; for
 clients that showed nothing to be looked up or judged it is at level debug, as their \`connection\` line is.
+
+There, who is anonymous because nobody could be asked (\`lookup-failed\`, \`access-unavailable\`, \`timeout\`) or because we did not
+ask (\`too-many-…\`) is tried again by itself, every half minute at last, on the same connection. So is a client that was known
+and whose proof has run out meanwhile: another line \`client is anonymous\`, with \`client\`, and \`timesAnonymous\` in the line
+\`connection\`. Once the proof can be made the line is \`client identified\`, and the field \`identifiedAfterMs\`. Metric:
+\`danced_client_changes_total\`; \`danced_anonymous_clients\` says how many are anonymous now.
 
 ${table(['reason', 'meaning', 'what to do'], identity)}
 

@@ -38,6 +38,7 @@ const members: {
     accepts: true,
     may: true,
     mayNot: true,
+    gates: true,
     until: true,
   },
   probe: {
