@@ -9,6 +9,7 @@ import { benchHandshake } from './handshake/bench.ts';
 import { MeansMissing } from './trixie.ts';
 import { loadCpu, pinThisProcess } from './processes.ts';
 import { benchProof } from './proof/bench.ts';
+import { benchRecursive } from './recursive/bench.ts';
 import { benchXfr } from './xfr/bench.ts';
 import { presentRows, type Row } from './report.ts';
 
@@ -21,6 +22,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['access', benchAccess],
   ['dot', benchDot],
   ['xfr', benchXfr],
+  ['recursive', benchRecursive],
 ]);
 
 const { values, positionals } = parseArgs({

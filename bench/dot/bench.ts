@@ -12,11 +12,12 @@
  * measured: with a write for each, the load is as busy as our gate, and the gate gives about a tenth less.
  */
 import type { Row } from '../report.ts';
+import { runCases } from './cases.ts';
 import { idleCase } from './idle.ts';
 import { latencyCase } from './latency.ts';
 import { cachedCase, oneEachCase, uncachedCase, type Case } from './throughput.ts';
 import { workersCase } from './workers.ts';
-import { World } from './world.ts';
+import type { World } from './world.ts';
 
 /** In the order of their numbers. */
 const makers: readonly ((world: World) => Promise<Case>)[] = [
@@ -28,37 +29,6 @@ const makers: readonly ((world: World) => Promise<Case>)[] = [
   idleCase,
 ];
 
-export async function benchDot(rounds: number, say: (words: string) => void): Promise<readonly Row[]> {
-  const chosen = chosenRows();
-  const world = await World.start(say);
-  try {
-    const cases: [number: number, ran: Case][] = [];
-    for (const number of chosen) {
-      const made = await makers[number - 1]?.(world);
-      if (made !== undefined) cases.push([number, made]);
-    }
-    for (const [number, ran] of cases) {
-      say(`row ${String(number)}: warming up`);
-      await ran.warmUp();
-    }
-    for (let round = 1; round <= rounds; round += 1)
-      for (const [number, ran] of cases)
-        say(`round ${String(round)}, row ${String(number)}: ${await ran.round()}`);
-    return cases.flatMap(([, ran]) => ran.rows());
-  } finally {
-    await world.close();
-  }
-}
-
-function chosenRows(): number[] {
-  const all = makers.map((_, index) => index + 1);
-  const words = process.env['DANCED_BENCH_ROWS'];
-  if (words === undefined) return all;
-  const chosen = words.split(',').map(Number);
-  const wrong = chosen.find((number) => !all.includes(number));
-  if (wrong !== undefined || new Set(chosen).size !== chosen.length)
-    throw new RangeError(
-      `DANCED_BENCH_ROWS=${words}: rows are numbers from 1 to ${String(all.length)}, each once`,
-    );
-  return chosen;
+export function benchDot(rounds: number, say: (words: string) => void): Promise<readonly Row[]> {
+  return runCases(makers, rounds, say);
 }

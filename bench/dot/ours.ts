@@ -14,7 +14,7 @@ import { issueIdentity, type IssuedIdentity } from '../../core/pki/issue.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { freePort, type TestBed } from '../../test/support/peers/test-bed.ts';
 import { pinned, preferred, serverCpu } from '../processes.ts';
-import type { Credentials, Server } from './peers.ts';
+import { zoneName, type Credentials, type Server } from './peers.ts';
 
 /** The zone of the members' names, which the lab must have. */
 export const memberZone = 'members.example';
@@ -35,7 +35,12 @@ export interface GateParts {
   readonly workers?: number;
   /** CPUs that they may run on; the one that is measured if not said. */
   readonly cpus?: readonly number[];
+  /** dot-resolver if not said. */
+  readonly kind?: GateKind;
 }
+
+/** Which gate it is: before a resolver, or, with classes, before an authoritative server. */
+export type GateKind = 'dot-resolver' | 'recursive-auth';
 
 const hourMs = 3_600_000;
 /** The records are looked up once, and stay cached. */
@@ -66,7 +71,7 @@ export async function makeMembers(lab: Lab, count: number): Promise<Member[]> {
 
 /** Starts the daemon; its log goes to a file. Resolves when it is ready. */
 export async function startOurs(parts: GateParts): Promise<Server> {
-  const { bed, lab, server, upstream, workers = 1, cpus = [serverCpu] } = parts;
+  const { bed, lab, server, upstream, workers = 1, cpus = [serverCpu], kind = 'dot-resolver' } = parts;
   const [port, observePort] = [await freePort(), await freePort()];
   const folder = `ours-${port}`;
   bed.write(`${folder}/gate/certificate.pem`, server.certificatePem);
@@ -76,7 +81,9 @@ export async function startOurs(parts: GateParts): Promise<Server> {
     `${folder}/access.yaml`,
     `version: 1
 clients:
-  "*.${memberZone}": { roles: [member], allow: [{ action: resolve, rate: 10000000/s }] }
+  "*.${memberZone}":
+    roles: [member]
+    allow: [{ action: resolve, rate: 10000000/s }, { action: query }]
 `,
   );
   const config = bed.write(
@@ -89,11 +96,9 @@ resolver:
 access: { store: file, file: access.yaml }
 observe: { listen: "127.0.0.1:${observePort}" }
 plugins:
-  - use: dot-resolver/gate
+  - use: ${kind}/gate
     listen: ["127.0.0.1:${port}"]
-    views:
-      default: { upstreams: ["127.0.0.1:${upstream.port}"], transport: tcp }
-    default-view: default
+${(kind === 'dot-resolver' ? views : classes)(upstream.port)}
     limits:
       connections: 20000
       connections-per-address: 20000
@@ -114,6 +119,28 @@ plugins:
   // Workers share the port: the first to listen is not the last.
   if (workers > 1) await sleep(1000);
   return { port, front: program, behind: [upstream.front] };
+}
+
+function views(upstreamPort: number): string {
+  return `    views:
+      default: { upstreams: ["127.0.0.1:${upstreamPort}"], transport: tcp }
+    default-view: default`;
+}
+
+/** A class with everything that it can have, and strangers. */
+function classes(upstreamPort: number): string {
+  return `    upstreams: ["127.0.0.1:${upstreamPort}"]
+    transport: tcp
+    classes:
+      first: { weight: 100 }
+      member:
+        weight: 10
+        rate: 10000000/s
+        total-rate: 100000000/s
+        requests-at-once: 10000
+        zones: [${zoneName}]
+        except: [inside.${zoneName}]
+      strangers: { rate: 100/s, zones: [${zoneName}], shed: drop }`;
 }
 
 async function isReady(observePort: number): Promise<boolean> {

@@ -17,7 +17,7 @@ export interface Case {
 }
 
 /** What is compared. */
-interface Comparison {
+export interface Comparison {
   readonly shape: Shape;
   readonly peerName: string;
   readonly ours: Server;
@@ -82,7 +82,8 @@ export async function oneEachCase(world: World): Promise<Case> {
   });
 }
 
-function compare(world: World, comparison: Comparison): Case {
+/** One row of ours beside one peer. */
+export function compare(world: Pick<World, 'load'>, comparison: Comparison): Case {
   const { shape, peerName, ours, peer, figure, unit, what, aim } = comparison;
   const seen: { readonly ours: Sample; readonly peer: Sample }[] = [];
   const middle = (side: 'ours' | 'peer', of: (sample: Sample) => number): number =>

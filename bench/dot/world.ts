@@ -21,7 +21,7 @@ import {
 /** Members that the connections of the load belong to, in turn. */
 export const memberCount = 100;
 
-type Choice = Pick<GateParts, 'workers' | 'cpus'>;
+type Choice = Pick<GateParts, 'workers' | 'cpus' | 'kind'>;
 
 export class World {
   readonly load: DotLoad;
@@ -29,6 +29,7 @@ export class World {
   readonly #parts: PeerParts;
   #nsd: Promise<Server> | undefined;
   #ours: Promise<Server> | undefined;
+  #recursive: Promise<Server> | undefined;
   #nginx: Promise<Server> | undefined;
   #bind: Promise<Server> | undefined;
   #dnsdist: Promise<Server> | undefined;
@@ -61,6 +62,11 @@ export class World {
   /** Our gate before NSD. */
   ours(): Promise<Server> {
     return (this.#ours ??= this.newOurs());
+  }
+
+  /** The gate of recursive-auth before the same NSD, with classes. */
+  recursive(): Promise<Server> {
+    return (this.#recursive ??= this.newOurs({ kind: 'recursive-auth' }));
   }
 
   /** One more, that nothing has been asked of. */
