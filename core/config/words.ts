@@ -59,6 +59,11 @@ export function wordsOfIssue(issue: z.core.$ZodIssue, at: ConfigPath): IssueWord
       right: suggest(key, known, 'the keys here are'),
     }));
   }
+  if (issue.code === 'invalid_key' && issue.issues[0] !== undefined) {
+    // Of a map whose keys are the operator's own words: what is wrong with the word.
+    const own = decode(issue.issues[0].message);
+    return [{ about: 'key', path, wrong: own.wrong, right: own.right ?? byExample(path, own.example) }];
+  }
   return [{ about: 'value', path, wrong: words.wrong, right: words.right ?? byExample(path, words.example) }];
 }
 

@@ -38,6 +38,8 @@ export interface Plugin<C> {
   readonly needsAccess?: boolean;
   /** Where an instance will listen and whom it will ask, so that `danced check` can try them beforehand. */
   endpoints(config: C): PluginEndpoints;
+  /** What a gate gives a client, for the operator who asks (`danced verify`). Pure. */
+  explain?(config: C, client: JudgedClient): Explanation;
   /** Makes an instance; must not open anything yet. */
   setup(host: PluginHost, config: C): PluginInstance<C>;
 }
@@ -52,6 +54,22 @@ export interface PluginEndpoints {
   }[];
 }
 type ConfigPath = readonly (string | number)[];
+
+/** A client as the access list judges it, at one moment. */
+export interface JudgedClient {
+  /** Undefined: it is not known, and judged as an anonymous client. */
+  readonly name: Name | undefined;
+  decide(request: AccessRequest): Decision;
+  /** The same for clients that are not known. */
+  decideAnonymous(request: AccessRequest): Decision;
+}
+
+export interface Explanation {
+  /** Whether it gets anything at all. */
+  readonly ok: boolean;
+  /** At least one line; the first is the gist. */
+  readonly words: readonly string[];
+}
 
 /** One running use of a plugin. */
 export interface PluginInstance<C> {
@@ -120,8 +138,14 @@ export interface PluginAccess {
 
 /** How often something may happen, in all. */
 export interface Allowances {
-  /** Spends one of the bucket if there is one; says whether. */
-  take(key: string, allowance: Allowance): boolean;
+  /** The bucket of this name. To find it by its name takes longer than to use it: keep it, for as long as it is used. */
+  bucket(key: string): AllowanceBucket;
+}
+
+/** One of them. */
+export interface AllowanceBucket {
+  /** Spends one if there is one; says whether. */
+  take(allowance: Allowance): boolean;
 }
 
 /** Whom a link leads to. */
@@ -158,6 +182,12 @@ export interface GateOptions {
    * served. What was refused is told in full: nobody of the community is among it, or somebody who needs help.
    */
   readonly whoIsServed?: 'told' | 'hidden';
+  /**
+   * Asked when somebody comes from an address where nobody was identified of late: how many of those may shake hands in a
+   * second as things are now. Without effect above `handshakes-per-second`. For a plugin whose strangers are to leave a
+   * processor that is short of time to those who are known.
+   */
+  readonly strangersPerSecond?: () => number;
 }
 
 /**
@@ -195,10 +225,18 @@ export interface AnswerConnection {
   /** For logs: number of the connection in this process, and the peer's address. */
   readonly id: number;
   readonly remote: string;
-  /** Who the client is, by the newest proof; undefined for an anonymous one. Ask it for each decision. */
+  /**
+   * Who the client is, by the newest proof; undefined for an anonymous one. Ask it for each decision, and again before a reply
+   * that took time: where anonymous clients are let in (`onFailure`), a client whose proof has run out is one of them from then
+   * on, and what was allowed to it before is not meant for it any more. It is known again when its proof can be made again.
+   */
   readonly client: () => ClientIdentity | undefined;
-  /** Both ends of the connection. */
-  readonly ends: () => { readonly remote: Endpoint; readonly local: Endpoint };
+  /** Both ends of the connection, and the version of TLS between them, as `TLSv1.3`. */
+  readonly ends: () => {
+    readonly remote: Endpoint;
+    readonly local: Endpoint;
+    readonly tlsVersion?: string | undefined;
+  };
   /** Milliseconds of idle time that the gate grants (RFC 7828). */
   readonly idleTimeMs: number;
   /** Whether a reply would still be sent. */
@@ -212,6 +250,13 @@ export interface AnswerConnection {
   readonly room: Buffer;
   /** Ends one request without a reply. */
   noReply(): void;
+  /**
+   * From now on nothing is read, and nothing begun of what was read, until `release`; replies leave as ever. The client is not
+   * taken for idle or slow meanwhile. To be called again, or in the middle of `request`, does no harm.
+   */
+  hold(): void;
+  /** Ends `hold`; what waited is begun in a later turn of the event loop. */
+  release(): void;
 }
 
 /** Answers the requests of one connection: each by `reply` or `noReply` of the connection, once, now or later. */

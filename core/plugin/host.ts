@@ -100,8 +100,14 @@ export function createHost(label: string, parts: HostParts): PluginHost {
       },
       charger: (client, decision) => grants.charger(client, decision),
     },
-    // No key of a client's rule begins with this: those begin with the length of a label.
-    allowances: { take: (key, allowance) => parts.rates.take(`~${label} ${key}`, allowance) },
+    allowances: {
+      bucket: (name) => {
+        // No key of a client's rule begins with this: those begin with the length of a label. Joined, and not a template, which
+        // V8 keeps in parts that are slow to look up.
+        const key = ['~', label, ' ', name].join('');
+        return { take: (allowance) => parts.rates.take(key, allowance) };
+      },
+    },
     connect({ endpoint, policy, alpn, limits }) {
       return new ServerLink({
         endpoint,

@@ -86,19 +86,32 @@ export interface AdmissionGuardOptions {
   readonly budgets: AdmissionBudgets;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
+  /** Handshakes a second with strangers, where that is to be fewer than the limit for a while. */
+  readonly strangersPerSecond?: (() => number) | undefined;
   /** Called for each claim that is barred. */
   readonly onBarred: (limit: ClaimLimit) => void;
 }
 
+/** While handshakes with strangers are to be few, this many seconds' worth of them may begin at once. */
+const lowBurstSeconds = 0.1;
+
 export class AdmissionGuard {
   readonly #limits: () => ConnectionLimits;
+  readonly #strangersPerSecond: () => number;
   readonly #budgets: AdmissionBudgets;
   readonly #onBarred: (limit: ClaimLimit) => void;
   /** Of strangers, at this listener; one key for all. */
   readonly #handshakes: Budgets;
   readonly #waiting = new Places();
 
-  constructor({ limits, budgets, nowMs, onBarred }: AdmissionGuardOptions) {
+  constructor({
+    limits,
+    budgets,
+    nowMs,
+    strangersPerSecond = () => Infinity,
+    onBarred,
+  }: AdmissionGuardOptions) {
+    this.#strangersPerSecond = strangersPerSecond;
     this.#limits = limits;
     this.#budgets = budgets;
     this.#onBarred = onBarred;
@@ -118,7 +131,10 @@ export class AdmissionGuard {
   /** Whether there is time for one more handshake with a stranger; counts it. */
   mayShakeHands(): boolean {
     const perSecond = this.#limits()['handshakes-per-second'];
-    return this.#handshakes.take('', { perSecond, burst: perSecond });
+    const fewer = this.#strangersPerSecond();
+    if (fewer >= perSecond) return this.#handshakes.take('', { perSecond, burst: perSecond });
+    // Not all of them at one go: each takes a processor for half a millisecond.
+    return this.#handshakes.take('', { perSecond: fewer, burst: Math.max(1, fewer * lowBurstSeconds) });
   }
 
   /** Whether a client was identified from this address within the last hour. */

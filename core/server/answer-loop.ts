@@ -13,6 +13,7 @@ import type { AnswerConnection, AnswerHandler } from '../plugin/contract.ts';
 import type { ConnectionLimits } from './limits.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import type { ConnectionEnd, ServedConnection } from './service.ts';
+import { WaitingRequests } from './waiting-requests.ts';
 
 export interface AnswerLoopOptions extends Pick<AnswerConnection, 'id' | 'remote' | 'client' | 'ends'> {
   /** The decrypted side of the connection. */
@@ -46,11 +47,15 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
   readonly #handler: AnswerHandler;
   #underWay = 0;
   #isResuming = false;
+  /** By who serves the connection, until he releases it. */
+  #isHeld = false;
   #isEnding = false;
   #end: ConnectionEnd | undefined;
   #isClosing = false;
   /** What was read and not begun. */
-  #waiting: Buffer[] = [];
+  readonly #waiting = new WaitingRequests();
+  /** What is read now. */
+  #chunk: Buffer | undefined;
   /** By the clock of performance.now: when the connection was last busy. */
   #busyMs = performance.now();
   /** Writes that the client had taken when the last of them was seen to wait, and when that was; below 0: none waits. */
@@ -118,6 +123,22 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
     this.#done();
   }
 
+  /** See AnswerConnection. */
+  hold(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    if (!this.#isClosing) this.#pause();
+  }
+
+  /** See AnswerConnection. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    // The time before was ours, not the client's.
+    this.#busyMs = performance.now();
+    if (!this.#isClosing && !this.#isFull()) this.#resumeLater();
+  }
+
   /** Ends the connection at once; replies under way are cut. */
   stop(why: ConnectionEnd, detail?: string): void {
     if (detail !== undefined) this.detail = detail;
@@ -125,10 +146,15 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
     this.#socket.destroy();
   }
 
+  /** Answers that are still to come are the handler's to look at: it knows for whom they were (AnswerConnection.client). */
+  canGoOn(): boolean {
+    return true;
+  }
+
   /** Takes no new request and closes when the replies under way are written. */
   drain(): void {
     this.#isClosing = true;
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#end ??= 'gate-closing';
     // A request that is not whole will not be read on, so its clock must not cut the replies under way.
     this.#clearTimers();
@@ -144,32 +170,36 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
     this.octetsIn += chunk.length;
     if (this.#isClosing || this.#end !== undefined) return;
     const { requests } = this;
+    this.#chunk = chunk;
     try {
       this.#reader.each(chunk, this.#take);
     } catch (error) {
       if (error instanceof DnsFormatError) this.stop('bad-framing', error.message);
       else this.#onBroken(error);
       return;
+    } finally {
+      this.#chunk = undefined;
     }
     this.#watchSlowness(this.requests !== requests);
-    if (this.#isFull()) this.#hold();
+    if (this.#isFull()) this.#pause();
   }
 
-  /** A view of the chunk, not a copy: only what has to wait is copied. */
+  /** Nobody writes to a chunk again; what the reader has put together is lent. */
   readonly #take = (octets: Buffer, start: number, end: number): void => {
-    if (this.#waiting.length > 0 || this.#isFull())
-      this.#waiting.push(Buffer.from(octets.subarray(start, end)));
-    else this.#begin(octets, start, end);
+    if (this.#waiting.count === 0 && !this.#isFull()) this.#begin(octets, start, end);
+    else if (octets === this.#chunk) this.#waiting.add(octets, start, end);
+    else this.#waiting.add(Buffer.from(octets.subarray(start, end)), 0, end - start);
   };
 
-  #begin(octets: Buffer, start: number, end: number): void {
+  readonly #begin = (octets: Buffer, start: number, end: number): void => {
     this.requests += 1;
     this.#underWay += 1;
     this.#handler.request(octets, start, end);
-  }
+  };
 
+  /** Whether nothing more is read, nor begun of what was read. */
   #isFull(): boolean {
-    return this.#underWay >= this.#limits()['requests-at-once'] || this.#hasUnread();
+    return this.#isHeld || this.#underWay >= this.#limits()['requests-at-once'] || this.#hasUnread();
   }
 
   /** Replies of this turn count as well: a chunk of small requests may be answered by hundreds of long ones at once. */
@@ -179,8 +209,8 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
 
   #done(): void {
     this.#underWay -= 1;
-    const isHeld = this.#waiting.length > 0 || this.#socket.isPaused();
-    if (isHeld && !this.#isClosing && !this.#isFull()) this.#resumeLater();
+    const isBehind = this.#waiting.count > 0 || this.#socket.isPaused();
+    if (isBehind && !this.#isClosing && !this.#isFull()) this.#resumeLater();
     else if (this.#isClosing && this.#underWay === 0 && this.#batch.isIdle) this.#close();
   }
 
@@ -197,24 +227,21 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
   #resume(): void {
     if (this.#socket.destroyed || this.#isClosing) return;
     try {
-      while (this.#waiting.length > 0 && !this.#isFull()) {
-        const [octets] = this.#waiting.splice(0, 1) as [Buffer];
-        this.#begin(octets, 0, octets.length);
-      }
+      while (this.#waiting.count > 0 && !this.#isFull()) this.#waiting.take(this.#begin);
     } catch (error) {
       this.#onBroken(error);
       return;
     }
     if (this.#isFull()) {
-      this.#hold();
-    } else if (this.#waiting.length === 0 && this.#socket.isPaused()) {
+      this.#pause();
+    } else if (this.#waiting.count === 0 && this.#socket.isPaused()) {
       this.#socket.resume();
       this.#watchSlowness(false);
     }
   }
 
   /** We are the slow ones, or the client does not read. */
-  #hold(): void {
+  #pause(): void {
     this.#socket.pause();
     clearTimeout(this.#slow);
     this.#slow = undefined;
@@ -263,7 +290,8 @@ export class AnswerLoop implements ServedConnection, AnswerConnection {
         this.stop('client-does-not-read');
         return;
       }
-      if (this.requests !== requests || this.#underWay > 0 || !this.#batch.isIdle) this.#busyMs = nowMs;
+      if (this.requests !== requests || this.#underWay > 0 || !this.#batch.isIdle || this.#isHeld)
+        this.#busyMs = nowMs;
       const leftMs = this.#busyMs + this.#limits()['idle-time'] - nowMs;
       if (leftMs > 0) {
         this.#watchIdle(Math.min(leftMs, this.#limits()['idle-time'] / idleLooks));

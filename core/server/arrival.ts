@@ -20,7 +20,7 @@ import { alertDescriptions, closeWithAlert } from '../tls/alert.ts';
 import { handshake, type Handshake } from '../tls/handshake.ts';
 import { snapshotPeer, type PeerSnapshot } from '../tls/peer-snapshot.ts';
 import type { Visitor } from './admission.ts';
-import { identify, type ProofMeans } from './identify.ts';
+import { identify, type ProofMeans, type ShownClient } from './identify.ts';
 import type { ConnectionLimits } from './limits.ts';
 
 /** What the arrival of a connection needs. */
@@ -66,6 +66,12 @@ export interface Identified {
   readonly peer: PeerCredentials;
 }
 
+/** What somebody claims to be, and how the listener took it when he came: enough to identify him again. */
+export interface Claimant {
+  readonly shown: ShownClient;
+  readonly tls: ListenerTls;
+}
+
 interface Settling {
   /** Resolves when no lookup is under way for the connection, and the alert, if one was sent, has had its time. */
   readonly settled: Promise<unknown>;
@@ -77,10 +83,23 @@ export function keyOf({ certificate }: PeerCredentials): ShownKey {
 
 export type Arrival = Settling &
   (
-    | { readonly outcome: 'identified'; readonly socket: TLSSocket; readonly identified: Identified }
-    | { readonly outcome: 'anonymous'; readonly socket: TLSSocket; readonly whyNot: WhyNot }
+    | {
+        readonly outcome: 'identified';
+        readonly socket: TLSSocket;
+        readonly identified: Identified;
+        readonly claimant: Claimant;
+      }
+    | {
+        readonly outcome: 'anonymous';
+        readonly socket: TLSSocket;
+        readonly whyNot: WhyNot;
+        /** Undefined for a client that showed nothing. */
+        readonly claimant: Claimant | undefined;
+      }
     | { readonly outcome: 'refused'; readonly whyNot: WhyNot }
   );
+/** An arrival that is served. */
+export type ServedArrival = Exclude<Arrival, { outcome: 'refused' }>;
 
 /** Handshake and proof under one deadline. Rejects for defects of ours only. */
 export async function arrive(raw: Socket, means: ArrivalMeans): Promise<Arrival> {
@@ -123,8 +142,9 @@ async function judge(
     refuse(socket, snapshot, tls, means, { whyNot: { ...why, key }, source, proving });
   if (snapshot.credentials === undefined) return no({ reason: snapshot.reason, detail: snapshot.detail });
   const { credentials, clientId } = snapshot;
+  const claimant: Claimant = { shown: { credentials, clientId }, tls };
   const gone = connectionGone(socket, deadline);
-  const identifying = identify({ credentials, clientId }, means.proof, {
+  const identifying = identify(claimant.shown, means.proof, {
     claims: tls.claims,
     dialect: tls.dialect,
     longestProofMs: means.limits()['proof-time'],
@@ -148,7 +168,7 @@ async function judge(
   // An identity has a name, and a name a source.
   if (source === undefined) throw new TypeError('an identity without a claim');
   const identified = { identity: verdict.identity, source, peer: credentials };
-  return { outcome: 'identified', socket, identified, settled: Promise.resolve() };
+  return { outcome: 'identified', socket, identified, claimant, settled: Promise.resolve() };
 }
 
 interface No {
@@ -161,13 +181,14 @@ interface No {
 /** What a "no" means at this listener. */
 function refuse(
   socket: TLSSocket,
-  { connectionId }: PeerSnapshot,
-  { onFailure }: ListenerTls,
+  { credentials, clientId, connectionId }: PeerSnapshot,
+  tls: ListenerTls,
   { takesAnonymous }: ArrivalMeans,
   { whyNot, source, proving }: No,
 ): Arrival {
-  if (onFailure === 'anonymous' && !mustAbort(whyNot.reason, source) && takesAnonymous()) {
-    return { outcome: 'anonymous', socket, whyNot, settled: Promise.resolve(proving) };
+  if (tls.onFailure === 'anonymous' && !mustAbort(whyNot.reason, source) && takesAnonymous()) {
+    const claimant = credentials && { shown: { credentials, clientId }, tls };
+    return { outcome: 'anonymous', socket, whyNot, claimant, settled: Promise.resolve(proving) };
   }
   // Draft section 12: one alert for every reason, so that a client cannot learn which names are known.
   const closed = closeWithAlert(socket, connectionId, alertDescriptions.handshakeFailure);
@@ -175,7 +196,7 @@ function refuse(
 }
 
 /** What ends the connection at any listener: draft sections 5, 7 and 8.2 leave no choice. */
-function mustAbort(reason: RefusalReason, source: ClaimSource | undefined): boolean {
+export function mustAbort(reason: RefusalReason, source: ClaimSource | undefined): boolean {
   return reason === 'bad-name' || (reason === 'name-mismatch' && source === 'extension');
 }
 

@@ -1,47 +1,44 @@
 /**
- * One connection's life: place → arrival (TLS, claims, proof: arrival.ts) → service, the proof kept up → log line.
+ * One connection's life: place → arrival (TLS, claims, proof: arrival.ts) → service, while the identity is kept up
+ * (identity-keeper.ts) → log line.
  *
- * Until it has arrived a connection holds a handshake place, and as long as a lookup is under way for it.
+ * Until it has arrived a connection holds a handshake place, and as long as a lookup of its arrival is under way.
  */
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import { perMinute, type Budgets } from '../acl/budgets.ts';
+import type { Budgets } from '../acl/budgets.ts';
 import { formatEndpoint } from '../config/endpoint.ts';
-import type { ClientIdentity } from '../dane/identity.ts';
-import { noIdentityReasons, type NoIdentityReason } from '../dane/types.ts';
 import type { Teller } from '../observe/feed.ts';
 import type { Log } from '../observe/log.ts';
+import type { Visitor } from './admission.ts';
 import {
   arrive,
-  keyOf,
   type Arrival,
   type ArrivalMeans,
   type Identified,
   type RefusalReason,
+  type ServedArrival,
   type WhyNot,
 } from './arrival.ts';
-import { blameless, isCharged, type Visitor } from './admission.ts';
-import { keepProved } from './keep-proved.ts';
-import type { ConnectionService, ServedConnection } from './service.ts';
+import { ConnectionLog } from './connection-log.ts';
+import { IdentityKeeper, type Who } from './identity-keeper.ts';
+import type { Places } from './places.ts';
+import type { ConnectionEnd, ConnectionService, ServedConnection } from './service.ts';
 import type { Withdrawals } from './withdrawal.ts';
 
 /** What connections of one gate share. */
 export interface ConnectionEnvironment extends Pick<ArrivalMeans, 'context' | 'tls' | 'limits' | 'proof'> {
   readonly service: ConnectionService;
   readonly withdrawals: Withdrawals;
+  /** Of anonymous clients whose claim is tried again. */
+  readonly tries: Places;
   /** Of lines about refusals for which no address is charged, by reason. */
   readonly warnings: Budgets;
   readonly log: Log;
-  /** Told of each connection that has arrived or was refused. */
+  /** Told of each connection that has arrived or was refused, and when its client becomes another. */
   readonly feed?: Teller | undefined;
   /** Whether nothing is said of who a served client is. */
   readonly hidesClients: boolean;
 }
-
-const becomesAnonymous = 'client is anonymous';
-
-/** Lines at level warn that one reason gets a minute, of those for which no address is charged; the rest is at debug. */
-const warningsPerMinute = perMinute(60);
 
 /** What a connection tells and asks its gate on its way. */
 export interface ConnectionEvents {
@@ -51,13 +48,16 @@ export interface ConnectionEvents {
   readonly onNo: (reason: RefusalReason, isAnonymous: boolean) => void;
   /** Takes a place for an anonymous client, if one is free. */
   readonly takesAnonymous: () => boolean;
+  /** A served client has become another than it was; one that is identified gives its place for anonymous clients back. */
+  readonly onBecame: (what: Became) => void;
 }
+export type Became = 'identified' | 'anonymous';
 
 /** What there is to say of a connection at its end. */
 export interface ConnectionOutcome {
   /** Undefined for a connection that was served. */
   readonly refused?: RefusalReason;
-  /** It was served without identity. */
+  /** It was served without identity, in the end. */
   readonly isAnonymous?: boolean;
   readonly octetsIn: number;
   readonly octetsOut: number;
@@ -68,7 +68,7 @@ export class Connection {
   readonly #raw: Socket;
   readonly #id: number;
   readonly #remote: string;
-  readonly #startedMs: number;
+  readonly #log: ConnectionLog;
   readonly #visitor: Visitor;
   /** Changes of the access list up to when it began. */
   readonly #changesBefore: number;
@@ -77,13 +77,15 @@ export class Connection {
 
   /** @param visitor decides for the client's address */
   constructor(id: number, raw: Socket, environment: ConnectionEnvironment, visitor: Visitor) {
+    const { withdrawals, proof } = environment;
     this.#id = id;
     this.#raw = raw;
     this.#environment = environment;
     this.#visitor = visitor;
-    this.#changesBefore = environment.withdrawals.count;
+    this.#changesBefore = withdrawals.count;
     this.#remote = describeRemote(raw);
-    this.#startedMs = environment.proof.nowMs();
+    const startedMs = proof.nowMs();
+    this.#log = new ConnectionLog(id, this.#remote, environment, () => proof.nowMs() - startedMs);
   }
 
   /** Lets what is under way finish; a connection that has not arrived yet ends at once. */
@@ -101,7 +103,8 @@ export class Connection {
   }
 
   /** Runs the steps to the end of the connection. Never rejects. */
-  async run({ onArrived, onNo, takesAnonymous }: ConnectionEvents): Promise<ConnectionOutcome> {
+  async run(events: ConnectionEvents): Promise<ConnectionOutcome> {
+    const { onArrived, onNo, takesAnonymous } = events;
     try {
       const arrival = await arrive(this.#raw, {
         ...this.#environment,
@@ -111,125 +114,94 @@ export class Connection {
         takesAnonymous,
         isClosing: () => this.#closing,
         onDefect: (error) => {
-          this.#logDefect(error);
+          this.#log.defect(error);
         },
       });
-      this.#tell(arrival);
+      this.#log.tell(arrival);
       if (arrival.outcome !== 'identified') onNo(arrival.whyNot.reason, arrival.outcome === 'anonymous');
       if (arrival.outcome === 'refused') return await this.#refuse(arrival);
       // An anonymous client keeps the place as long as a lookup of the name that it claimed is under way.
       const settled = arrival.settled.then(onArrived);
-      const outcome = await this.#serve(arrival);
+      const outcome = await this.#serve(arrival, events);
       await settled;
       return outcome;
     } catch (error) {
       // A defect of ours must cost this connection, not the daemon.
-      this.#logDefect(error);
-      this.#logNo('connection refused', { reason: 'internal-error', detail: '' });
+      this.#log.defect(error);
+      this.#log.refused({ reason: 'internal-error', detail: '' });
       return { refused: 'internal-error', octetsIn: 0, octetsOut: 0 };
     } finally {
       this.#raw.destroy();
     }
   }
 
-  #tell(arrival: Arrival): void {
-    const { feed } = this.#environment;
-    if (feed?.isWatched !== true) return;
-    const about = { event: 'connection', connection: this.#id, remote: this.#remote };
-    if (arrival.outcome === 'identified') {
-      if (this.#environment.hidesClients) {
-        feed.say({
-          event: 'connection',
-          hidden: true,
-          connection: this.#id,
-          allowed: true,
-          reason: 'identified',
-        });
-        return;
-      }
-      const { identity, source, peer } = arrival.identified;
-      const who = { client: identity.name, claim: source, key: keyOf(peer), proof: identity.proof };
-      feed.say({ ...about, ...who, allowed: true, reason: 'identified' });
-      return;
-    }
-    const { reason, detail, claims, key } = arrival.whyNot;
-    const why = { claims: orNothing(claims), key, reason, detail: orNothing(detail) };
-    feed.say({ ...about, ...why, allowed: arrival.outcome === 'anonymous' });
-  }
-
   async #refuse({ whyNot, settled }: Arrival & { outcome: 'refused' }): Promise<ConnectionOutcome> {
-    this.#logNo('connection refused', whyNot);
+    this.#log.refused(whyNot);
     await settled;
     return { refused: whyNot.reason, octetsIn: 0, octetsOut: 0 };
   }
 
-  async #serve(arrival: Exclude<Arrival, { outcome: 'refused' }>): Promise<ConnectionOutcome> {
-    if (arrival.outcome === 'identified') return this.#serveIdentified(arrival.socket, arrival.identified);
-    const { reason } = arrival.whyNot;
-    this.#logNo(becomesAnonymous, arrival.whyNot);
-    const served = this.#begin(arrival.socket, () => undefined);
-    await this.#end(served, () => ({ anonymous: reason }), isCharged(reason, true) ? 'info' : 'debug');
-    return { ...octetsOf(served), isAnonymous: true };
-  }
-
-  async #serveIdentified(
-    socket: TLSSocket,
-    { identity, source, peer }: Identified,
-  ): Promise<ConnectionOutcome> {
-    const { proof, limits, withdrawals, hidesClients } = this.#environment;
-    let current = identity;
-    const served = this.#begin(socket, () => current);
-    const stopProving = keepProved({
-      identity,
-      peer,
-      means: proof,
-      longestProofMs: () => limits()['proof-time'],
-      onRenewed: (renewed) => {
-        current = renewed;
-        this.#visitor.proved(renewed.name);
-      },
-      // Without an alert: replies may have been sent, and a secondary waits for its end, not for a word (ADR 4).
-      onLost: (why) => {
-        // After the word for it come words of the resolver, with the name that it was asked for.
-        served.stop('proof-gone', hidesClients ? why.replace(/:.*/s, '') : why);
-      },
-      onDefect: (error) => {
-        this.#logDefect(error);
-      },
-    });
-    const letGo = withdrawals.hold(
-      {
-        name: identity.name,
-        withdraw: () => {
-          served.stop('not-admitted');
-        },
-      },
-      this.#changesBefore,
-    );
+  async #serve(arrival: ServedArrival, events: ConnectionEvents): Promise<ConnectionOutcome> {
+    if (arrival.outcome === 'anonymous') this.#log.anonymous(arrival.whyNot);
+    const keeper = this.#keeperOf(arrival, events);
+    const served = this.#begin(arrival, keeper);
+    keeper.begin(this.#changesBefore);
     try {
-      await this.#end(served, () => ({
-        client: current.name.toString(),
-        claim: source,
-        key: keyOf(peer),
-        proof: current.proof,
-      }));
+      const ended = await served.ended;
+      keeper.stop();
+      await served.quiet();
+      this.#log.ended(served, ended, keeper.who);
     } finally {
-      letGo();
-      stopProving();
+      keeper.stop();
     }
-    return octetsOf(served);
+    const { octetsIn, octetsOut } = served;
+    return { octetsIn, octetsOut, isAnonymous: keeper.who.identified === undefined };
   }
 
-  #begin(socket: TLSSocket, client: () => ClientIdentity | undefined): ServedConnection {
+  #keeperOf(arrival: ServedArrival, { onNo, takesAnonymous, onBecame }: ConnectionEvents): IdentityKeeper {
+    const { proof, limits, withdrawals, tries } = this.#environment;
+    const options = {
+      id: this.#id,
+      means: proof,
+      limits,
+      visitor: this.#visitor,
+      withdrawals,
+      tries,
+      claimant: arrival.claimant,
+      canGoOn: () => this.#served?.canGoOn?.() === true,
+      takesAnonymous,
+      onIdentified: (identified: Identified) => {
+        this.#log.becameIdentified(identified);
+        onBecame('identified');
+      },
+      onAnonymous: (whyNot: WhyNot, before: Identified) => {
+        this.#log.becameAnonymous(whyNot, before);
+        onBecame('anonymous');
+      },
+      onRefused: (whyNot: WhyNot) => {
+        this.#log.anonymous(whyNot);
+        onNo(whyNot.reason, true);
+      },
+      onEnd: (why: ConnectionEnd, detail?: string) => {
+        this.#stop(why, detail);
+      },
+      onDefect: (error: unknown) => {
+        this.#log.defect(error);
+      },
+    };
+    return new IdentityKeeper(options, whoOf(arrival));
+  }
+
+  #begin({ socket }: ServedArrival, keeper: IdentityKeeper): ServedConnection {
     const { service, limits } = this.#environment;
     const served = service.serve({
       id: this.#id,
       remote: this.#remote,
       socket,
-      client,
+      client: () => keeper.identity,
       limits,
       onDefect: (error) => {
-        this.#logDefect(error, client()?.name.toString());
+        this.#log.defect(error, keeper.who.identified?.identity.name.toString());
       },
     });
     this.#served = served;
@@ -237,67 +209,18 @@ export class Connection {
     return served;
   }
 
-  async #end(
-    served: ServedConnection,
-    who: () => Readonly<Record<string, unknown>>,
-    level: 'info' | 'debug' = 'info',
-  ): Promise<void> {
-    const ended = await served.ended;
-    await served.quiet();
-    this.#environment.log[level]('connection', {
-      connection: this.#id,
-      ...(this.#environment.hidesClients ? {} : { remote: this.#remote, ...who() }),
-      requests: served.requests,
-      octetsIn: served.octetsIn,
-      octetsOut: served.octetsOut,
-      durationMs: this.#durationMs(),
-      ended,
-      detail: orNothing(served.detail),
-    });
-  }
-
-  #logNo(event: string, { reason, detail, claims, key }: WhyNot): void {
-    const why = reason in noIdentityReasons ? noIdentityReasons[reason as NoIdentityReason] : undefined;
-    this.#environment.log[this.#levelOf(reason, event === becomesAnonymous)](event, {
-      connection: this.#id,
-      remote: this.#remote,
-      reason,
-      why,
-      claims: orNothing(claims),
-      key,
-      detail: orNothing(detail),
-      durationMs: this.#durationMs(),
-    });
-  }
-
-  #levelOf(reason: RefusalReason, isAnonymous: boolean): 'warn' | 'info' | 'debug' {
-    if (isCharged(reason, isAnonymous) || reason === 'gate-closing' || reason === 'internal-error') {
-      return 'info';
-    }
-    // An outage of the resolver, or of the access list, refuses everybody: that is ours to mend.
-    const isOutage = blameless.has(reason) && this.#environment.warnings.take(reason, warningsPerMinute);
-    return isOutage ? 'warn' : 'debug';
-  }
-
-  #logDefect(error: unknown, client?: string): void {
-    const who = this.#environment.hidesClients ? {} : { remote: this.#remote, client };
-    this.#environment.log.error('defect', { connection: this.#id, ...who, error });
-  }
-
-  #durationMs(): number {
-    return this.#environment.proof.nowMs() - this.#startedMs;
+  #stop(why: ConnectionEnd, detail?: string): void {
+    // After the word for it come words of the resolver, with the name that it was asked for.
+    const shown = this.#environment.hidesClients ? detail?.replace(/:.*/s, '') : detail;
+    this.#served?.stop(why, shown);
   }
 }
 
-function octetsOf({ octetsIn, octetsOut }: ServedConnection): Omit<ConnectionOutcome, 'refused'> {
-  return { octetsIn, octetsOut };
+function whoOf(arrival: ServedArrival): Who {
+  if (arrival.outcome === 'identified') return { identified: arrival.identified };
+  return { whyNot: arrival.whyNot };
 }
 
 function describeRemote(raw: Socket): string {
   return formatEndpoint({ address: raw.remoteAddress ?? 'unknown', port: raw.remotePort ?? 0 });
-}
-
-/** A field that says nothing is left out of the log line. */
-function orNothing(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text;
 }

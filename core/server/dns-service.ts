@@ -42,5 +42,6 @@ function endsOf(socket: TLSSocket): ReturnType<AnswerConnection['ends']> {
   return {
     remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
     local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+    tlsVersion: socket.getProtocol() ?? undefined,
   };
 }

@@ -1,12 +1,13 @@
 /** The series of one gate. */
 import type { Metrics } from '../observe/metrics.ts';
 import type { ClaimLimit } from './admission.ts';
-import type { ConnectionOutcome } from './connection.ts';
+import type { Became, ConnectionOutcome } from './connection.ts';
 
 /** What there is at this moment. */
 export interface GateState {
   readonly open: () => number;
   readonly handshakes: () => number;
+  readonly anonymous: () => number;
   readonly proofs: () => number;
 }
 
@@ -15,6 +16,7 @@ export class GateMeters {
   readonly #ended;
   readonly #turnedAway;
   readonly #barred;
+  readonly #became;
   readonly #octets;
 
   constructor(metrics: Metrics, label: string, now: GateState) {
@@ -24,6 +26,9 @@ export class GateMeters {
     metrics
       .gauge('handshakes', 'Connections that are not identified yet.', ['gate'])
       .follow(gate, now.handshakes);
+    metrics
+      .gauge('anonymous_clients', 'Connections that are served without identity.', ['gate'])
+      .follow(gate, now.anonymous);
     metrics
       .gauge('proofs_waiting', 'Connections that wait for the DNS to be identified.', ['gate'])
       .follow(gate, now.proofs);
@@ -40,6 +45,11 @@ export class GateMeters {
       'Claims of names on the access list that a limit kept from being looked up.',
       ['gate', 'limit'],
     );
+    this.#became = metrics.counter(
+      'client_changes_total',
+      'Clients that became anonymous on an open connection, since nobody could be asked for their proof, or identified.',
+      ['gate', 'became'],
+    );
     this.#octets = metrics.counter('octets_total', 'Octets of clients that were served.', [
       'gate',
       'direction',
@@ -55,6 +65,10 @@ export class GateMeters {
 
   turnedAway(limit: string): void {
     this.#turnedAway.add({ gate: this.#label, limit });
+  }
+
+  became(what: Became): void {
+    this.#became.add({ gate: this.#label, became: what });
   }
 
   barred(limit: ClaimLimit): void {

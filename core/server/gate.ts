@@ -25,6 +25,8 @@ export interface GateServerOptions
   readonly limits: ConnectionLimits;
   readonly tls: ListenerTls;
   readonly whoIsServed?: 'told' | 'hidden';
+  /** See GateOptions. */
+  readonly strangersPerSecond?: (() => number) | undefined;
   readonly metrics: Metrics;
   /** Label of the metrics. */
   readonly label: string;
@@ -49,6 +51,8 @@ export class GateServer implements Gate {
   readonly #places = new Places();
   readonly #handshakes = new Places();
   readonly #anonymous = new Places();
+  /** Of anonymous clients whose claim is tried again. */
+  readonly #tries = new Places();
   readonly #admission: AdmissionGuard;
   readonly #withdrawals: Withdrawals;
   readonly #environment: ConnectionEnvironment;
@@ -66,6 +70,7 @@ export class GateServer implements Gate {
     this.#admission = new AdmissionGuard({
       limits: () => this.#limits,
       nowMs: proof.nowMs,
+      strangersPerSecond: options.strangersPerSecond,
       budgets: options.budgets ?? new AdmissionBudgets({ nowMs: proof.nowMs, metrics }),
       onBarred: (limit) => {
         this.#meters.barred(limit);
@@ -80,6 +85,7 @@ export class GateServer implements Gate {
     this.#meters = new GateMeters(options.metrics, options.label, {
       open: () => this.#places.taken,
       handshakes: () => this.#handshakes.taken,
+      anonymous: () => this.#anonymous.taken,
       proofs: () => this.#admission.waiting,
     });
     this.#tls = new ListenerTlsState(options.tls, options);
@@ -89,6 +95,7 @@ export class GateServer implements Gate {
       proof: { ...proof, access },
       service: options.service,
       withdrawals: this.#withdrawals,
+      tries: this.#tries,
       warnings: new Budgets({ kind: 'warnings', nowMs: proof.nowMs }),
       log,
       feed: options.feed,
@@ -204,6 +211,10 @@ export class GateServer implements Gate {
   async #follow(connection: Connection, key: string): Promise<void> {
     let isArriving = true;
     const anonymous = { isHeld: false };
+    const freeAnonymous = (): void => {
+      if (anonymous.isHeld) this.#anonymous.free(key);
+      anonymous.isHeld = false;
+    };
     const freeHandshake = (): void => {
       if (!isArriving) return;
       isArriving = false;
@@ -216,14 +227,20 @@ export class GateServer implements Gate {
         if (isCharged(reason, isServed)) this.#admission.failed(key);
       },
       takesAnonymous: () => {
-        const { anonymous: most, 'anonymous-per-address': perAddress } = this.#limits;
+        const { anonymous: all, 'anonymous-per-address': perAddress } = this.#limits;
+        // Strangers who have all places do not keep those out who are known but for the DNS, which is away.
+        const most = this.#admission.knows(key) ? Infinity : all;
         anonymous.isHeld = this.#anonymous.take(key, most, perAddress);
         if (!anonymous.isHeld) this.#meters.turnedAway('anonymous');
         return anonymous.isHeld;
       },
+      onBecame: (what) => {
+        if (what === 'identified') freeAnonymous();
+        this.#meters.became(what);
+      },
     });
     freeHandshake();
-    if (anonymous.isHeld) this.#anonymous.free(key);
+    freeAnonymous();
     this.#places.free(key);
     this.#connections.delete(connection);
     this.#meters.ended(outcome);

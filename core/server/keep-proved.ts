@@ -1,13 +1,13 @@
 /**
  * Keeps an identity proved while its connection lives: before the proof runs out it is made again, and when it cannot be,
- * the connection ends.
+ * it is lost: what becomes of its connection is said elsewhere (identity-keeper.ts).
  *
  * A resolver that does not answer for a while, or an access list whose store is away, takes nobody's identity away before
  * its time: there is a second and a third try until the old proof has run out. Any other "no" counts at once. Who does not
  * answer at all, be it the resolver or the access list, takes it away `graceMs` after the old proof has run out.
  */
 import type { ClientIdentity } from '../dane/identity.ts';
-import type { PeerCredentials } from '../dane/types.ts';
+import type { NoIdentityReason, PeerCredentials } from '../dane/types.ts';
 import { prove, type ProofMeans } from './identify.ts';
 import { shortestProofMs } from './limits.ts';
 
@@ -18,10 +18,14 @@ export interface KeepProvedOptions {
   /** Milliseconds; upper bound on the life of a proof. */
   readonly longestProofMs: () => number;
   readonly onRenewed: (identity: ClientIdentity) => void;
-  readonly onLost: (why: string) => void;
+  /** Called once, and nothing after it. `why` has the reason and its detail. */
+  readonly onLost: (why: string, reason: LossReason) => void;
   /** An error that is nobody's but ours; the identity is lost too. */
   readonly onDefect: (error: unknown) => void;
 }
+
+/** `timeout`: there was no answer at all. */
+export type LossReason = NoIdentityReason | 'timeout' | 'internal-error';
 
 /** Part of a proof's life after which it is made again: time is left for another try. */
 const renewAfter = 0.8;
@@ -33,6 +37,11 @@ const shortestRetryMs = 1_000;
  * seconds at most, whoever is slow. It is more than what is left of the shortest proof when its renewal begins.
  */
 export const graceMs = 9_000;
+
+interface No {
+  readonly reason: NoIdentityReason;
+  readonly detail: string;
+}
 
 /** Starts keeping; returns what stops it. */
 export function keepProved(options: KeepProvedOptions): () => void {
@@ -49,10 +58,10 @@ export function keepProved(options: KeepProvedOptions): () => void {
     clearTimeout(timer);
     clearTimeout(deadline);
   };
-  const lose = (why: string): void => {
+  const lose = (why: string, reason: LossReason): void => {
     // Also what is still under way must not say anything after this.
     stop();
-    onLost(why);
+    onLost(why, reason);
   };
   const wait = (waitMs: number): void => {
     // A proof that was under way when the connection ended must not start the next.
@@ -61,7 +70,7 @@ export function keepProved(options: KeepProvedOptions): () => void {
       again().catch((error: unknown) => {
         if (isStopped()) return;
         onDefect(error);
-        lose('internal error');
+        lose('internal error', 'internal-error');
       });
     }, waitMs);
   };
@@ -73,7 +82,7 @@ export function keepProved(options: KeepProvedOptions): () => void {
     wait(lifeMs * renewAfter);
     clearTimeout(deadline);
     deadline = setTimeout(() => {
-      lose(`timeout: no new proof ${String(graceMs / 1000)} s after the end of the old one`);
+      lose(`timeout: no new proof ${String(graceMs / 1000)} s after the end of the old one`, 'timeout');
     }, leftMs + graceMs);
   };
   const again = async (): Promise<void> => {
@@ -93,10 +102,10 @@ export function keepProved(options: KeepProvedOptions): () => void {
       loseOrRetry(verdict, verdict.reason === 'lookup-failed');
     }
   };
-  const loseOrRetry = ({ reason, detail }: { reason: string; detail: string }, mayPass: boolean): void => {
+  const loseOrRetry = ({ reason, detail }: No, mayPass: boolean): void => {
     const leftMs = endsMs - means.nowMs();
     if (mayPass && leftMs > 0) wait(Math.max(Math.min(leftMs, shortestRetryMs), leftMs / 2));
-    else lose(detail ? `${reason}: ${detail}` : reason);
+    else lose(detail ? `${reason}: ${detail}` : reason, reason);
   };
 
   begin(identity);

@@ -85,6 +85,11 @@ export class RequestLoop implements ServedConnection {
     this.#options.socket.destroy();
   }
 
+  /** What is under way was allowed to somebody: a transfer cannot be taken back without closing. */
+  canGoOn(): boolean {
+    return this.#underWay === 0;
+  }
+
   /** Takes no new request and closes when the replies under way are written. */
   drain(): void {
     this.#closing = true;

@@ -39,7 +39,10 @@ export interface ArrivedConnection {
   /** The client's address and port, for logs. */
   readonly remote: string;
   readonly socket: TLSSocket;
-  /** Who the client is, by the newest proof; undefined for an anonymous client. Ask it for each decision. */
+  /**
+   * Who the client is, by the newest proof; undefined for an anonymous client. Ask it for each decision: at a listener that
+   * lets anonymous clients in, one that was known may become anonymous, and known again.
+   */
   readonly client: () => ClientIdentity | undefined;
   readonly limits: () => ConnectionLimits;
   /** An error that is nobody's but ours, for the log. */
@@ -57,6 +60,11 @@ export interface ServedConnection {
   readonly detail: string;
   /** Ends the connection at once; `ended` gives the first reason that was said. */
   stop(why: ConnectionEnd, detail?: string): void;
+  /**
+   * Whether the connection may go on when its client, whose identity is gone, is anonymous: not as long as something is under
+   * way under that identity which would be finished. Without it, no connection may.
+   */
+  canGoOn?(): boolean;
   /** Takes nothing new, and ends the connection when what is under way is done. */
   drain(): void;
   /** After the end: resolves when nothing is done for this connection any more; within a bounded time. */

@@ -12,7 +12,7 @@ import { Metrics } from '../../core/observe/metrics.ts';
 import { notifyLimits } from '../../plugins/xot/notify/limits.ts';
 import { NotifyReceiver } from '../../plugins/xot/notify/receiver.ts';
 import { NotifySender } from '../../plugins/xot/notify/sender.ts';
-import { parseSource, Sources } from '../../plugins/xot/notify/sources.ts';
+import { parseSource, Sources } from '../../core/do53/sources.ts';
 import { PlainTarget } from '../../plugins/xot/notify/targets.ts';
 import { limitsOf } from '../support/limits.ts';
 import { memoryLog } from '../support/memory-log.ts';

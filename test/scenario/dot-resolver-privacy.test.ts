@@ -8,7 +8,7 @@ import { RrType } from '../../core/dns/constants.ts';
 import { frame } from '../../core/dns/framing.ts';
 import type { IssuedIdentity } from '../../core/pki/issue.ts';
 import { query } from '../core/answer/wire.ts';
-import { HeldUpstream } from '../plugins/dot-resolver/gate/held-upstream.ts';
+import { HeldUpstream } from '../support/held-upstream.ts';
 import { DotDaemon } from '../support/dot-daemon.ts';
 import { keyOf } from '../support/gate-bed.ts';
 import { until } from '../support/gate.ts';

@@ -10,7 +10,7 @@ import { frame, FrameReader } from '../../core/dns/framing.ts';
 import { parseMessage } from '../../core/dns/message.ts';
 import type { IssuedIdentity } from '../../core/pki/issue.ts';
 import { query } from '../core/answer/wire.ts';
-import { HeldUpstream } from '../plugins/dot-resolver/gate/held-upstream.ts';
+import { HeldUpstream } from '../support/held-upstream.ts';
 import { DotDaemon } from '../support/dot-daemon.ts';
 import { keyOf } from '../support/gate-bed.ts';
 import { handshakeFailure } from '../support/gate-visit.ts';

@@ -15,7 +15,7 @@ import type { IssuedIdentity } from '../../core/pki/issue.ts';
 import { prove, type ProofMeans } from '../../core/server/identify.ts';
 import { keepProved } from '../../core/server/keep-proved.ts';
 import { query } from '../core/answer/wire.ts';
-import { HeldUpstream } from '../plugins/dot-resolver/gate/held-upstream.ts';
+import { HeldUpstream } from '../support/held-upstream.ts';
 import { everybodyAdmitted } from '../support/access.ts';
 import { DotDaemon } from '../support/dot-daemon.ts';
 import type { TestClient } from '../support/gate-bed.ts';

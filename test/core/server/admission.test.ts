@@ -30,9 +30,10 @@ describe('admission before lookups', () => {
     budgets = new AdmissionBudgets({ nowMs: () => nowMs });
   });
 
-  function limit(changed: Partial<ConnectionLimits>): void {
+  function limit(changed: Partial<ConnectionLimits>, strangersPerSecond?: () => number): void {
     const limits = testLimits(changed);
     guard = new AdmissionGuard({
+      strangersPerSecond,
       limits: () => limits,
       budgets,
       nowMs: () => nowMs,
@@ -116,6 +117,28 @@ describe('admission before lookups', () => {
     expect(begun()).to.equal(5);
     nowMs += 5000;
     expect(begun()).to.equal(10);
+  });
+
+  it('handshakes with strangers may be fewer for a while, and not more', () => {
+    let fewer = Infinity;
+    limit({ 'handshakes-per-second': 100 }, () => fewer);
+    const begun = (): number =>
+      Array.from({ length: 300 }, () => guard.mayShakeHands()).filter(Boolean).length;
+    nowMs += 1000;
+    fewer = 20;
+    expect(begun(), 'at one go').to.equal(2);
+    let inOneSecond = 0;
+    for (let step = 0; step < 100; step++) {
+      nowMs += 10;
+      inOneSecond += begun();
+    }
+    expect(inOneSecond).to.be.within(19, 20);
+    fewer = 1000;
+    nowMs += 5000;
+    expect(begun(), 'then').to.equal(100);
+    fewer = 1;
+    nowMs += 1000;
+    expect(begun(), 'one each second').to.equal(1);
   });
 
   describe('failures-per-name', () => {

@@ -3,6 +3,7 @@ import { mock } from 'node:test';
 import { duplexPair, type Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FrameReader, frame } from '../../../core/dns/framing.ts';
+import type { AnswerConnection } from '../../../core/plugin/contract.ts';
 import { AnswerLoop } from '../../../core/server/answer-loop.ts';
 import type { ConnectionLimits } from '../../../core/server/limits.ts';
 import type { ConnectionEnd } from '../../../core/server/service.ts';
@@ -16,6 +17,8 @@ export class LoopBed {
   asked: string[] = [];
   /** What the handler does with a request; nothing unless the test says so. */
   onRequest: (text: string) => void = () => undefined;
+  /** What the handler does with a connection when it begins. */
+  onBegin: (loop: AnswerConnection) => void = () => undefined;
   hasHandlerHeard = false;
   defects: unknown[] = [];
   end: ConnectionEnd | undefined;
@@ -47,15 +50,18 @@ export class LoopBed {
       ends: () => ({ remote: { address: '', port: 0 }, local: { address: '', port: 0 } }),
       socket: ours,
       limits: () => testLimits(limits),
-      begin: () => ({
-        request: (octets, start, stop) => {
-          // The octets are lent: what is said of them is taken at once.
-          const text = octets.toString('latin1', start, stop).trimEnd();
-          this.asked.push(text);
-          this.onRequest(text);
-        },
-        end: () => (this.hasHandlerHeard = true),
-      }),
+      begin: (connection) => {
+        this.onBegin(connection);
+        return {
+          request: (octets, start, stop) => {
+            // The octets are lent: what is said of them is taken at once.
+            const text = octets.toString('latin1', start, stop).trimEnd();
+            this.asked.push(text);
+            this.onRequest(text);
+          },
+          end: () => (this.hasHandlerHeard = true),
+        };
+      },
       onDefect: (error) => this.defects.push(error),
     });
     this.loop = loop;

@@ -136,6 +136,27 @@ describe('GateServer', () => {
     expect(await bed.metric(series)).to.equal(1);
   });
 
+  it('turns strangers away beyond what its plugin says, and nobody who has been here', async () => {
+    let fewer = Infinity;
+    await start({ strangersPerSecond: () => fewer });
+    const first = await bed.connect();
+    first.send(message);
+    await first.received(1);
+    fewer = 1;
+    const again = await bed.connect();
+    again.send(message);
+    await again.received(1);
+    bed.nowMs += 3_600_000;
+    await connectRaw();
+    await turnedAway();
+    fewer = Infinity;
+    bed.nowMs += 1000;
+    const open = await bed.metric('danced_connections{gate="test"}');
+    await connectRaw();
+    await connectRaw();
+    await untilOpen(open + 2, 3);
+  });
+
   it('lets nobody use up handshakes-per-second with connections that other limits turn away', async () => {
     await start({ limits: { 'handshakes-per-second': 3, 'handshakes-per-address': 2 } });
     await connectRaw();
