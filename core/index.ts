@@ -38,7 +38,7 @@ export type { ServerLink } from './client/server-link.ts';
 export { parsePin, type ServerPolicy } from './client/server-policy.ts';
 export { formatEndpoint, isLoopback, parseEndpoint, type Endpoint } from './config/endpoint.ts';
 export { listenerKeys, listenerTls, type ListenerConfig } from './config/listener.ts';
-export type { LimitsTable } from './config/limits-table.ts';
+export { withDefaults, type LimitsTable } from './config/limits-table.ts';
 export * as schema from './config/schema.ts';
 export type { ConfigSchema } from './config/schema.ts';
 export { readTextFile } from './config/text-file.ts';

@@ -17,6 +17,18 @@ export interface Limit {
 /** Named rows; the names are keys of the configuration. */
 export type LimitsTable = Readonly<Record<string, Limit>>;
 
+/** The table with other defaults for some of its rows. */
+export function withDefaults<T extends LimitsTable>(
+  table: T,
+  defaults: { readonly [K in keyof T]?: number },
+): T {
+  const rows = Object.entries(table).map(([name, row]) => [
+    name,
+    { ...row, default: defaults[name] ?? row.default },
+  ]);
+  return Object.fromEntries(rows) as T;
+}
+
 /** What core/config itself accepts. These guard against a wrong file (a zone, a device), not against an enemy. */
 export const configBounds = {
   /** Octets of a file that is read as one document. The parser needs about a hundred times as much memory. */

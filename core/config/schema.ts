@@ -25,6 +25,9 @@ export type ConfigSchema<T> = z.ZodType<T>;
 /** Most addresses that one list takes. */
 const maxEndpoints = 16;
 
+/** RFC 1035 section 4.2. */
+const domainPort = 53;
+
 /**
  * A scalar written as text. `read` throws RangeError or DnsFormatError whose message goes on after the quoted value:
  * `"x" is not …`.
@@ -65,6 +68,21 @@ export function endpoint(defaultPort: number): ConfigSchema<Endpoint> {
   return textBlock({ what: 'an address', example: `127.0.0.1:${String(defaultPort)}` }, (text) =>
     parseEndpoint(text, defaultPort),
   );
+}
+
+/**
+ * Where an agent listens: an IP address, port 53 if it has none, and not every address of the machine.
+ *
+ * @param whom it is for, as `programs`
+ */
+export function agentEndpoint(example: string, whom: string): ConfigSchema<Endpoint> {
+  return textBlock({ what: 'an address', example }, (text) => {
+    const read = parseEndpoint(text, domainPort);
+    if (/^[0.:]+$/.test(read.address)) {
+      throw new RangeError(`is every address of this machine: an agent is for ${whom} beside it`);
+    }
+    return read;
+  });
 }
 
 /** A list of 1 to 16 addresses. */

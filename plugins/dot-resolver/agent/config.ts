@@ -41,13 +41,7 @@ const { z } = schema;
 
 export const wellKnownWord = 'well-known';
 
-const listenAt = schema.textBlock({ what: 'an address', example: '127.0.0.1:53' }, (text) => {
-  const endpoint = parseEndpoint(text, domainPort);
-  if (/^[0.:]+$/.test(endpoint.address)) {
-    throw new RangeError('is every address of this machine: an agent is for programs beside it');
-  }
-  return endpoint;
-});
+const listenAt = schema.agentEndpoint('127.0.0.1:53', 'programs');
 
 /** One value may stand for a list of one. */
 const asList = (value: unknown): unknown => (typeof value === 'string' ? [value] : value);

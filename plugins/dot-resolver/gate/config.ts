@@ -8,6 +8,7 @@ import {
   perSecond,
   schema,
   usualBurst,
+  withDefaults,
   type Allowance,
   type ConnectionLimits,
   type Endpoint,
@@ -16,7 +17,7 @@ import {
 } from '../../../core/index.ts';
 import { viewLimits, type ViewLimits } from '../view/limits.ts';
 import { checkView, viewKeys, type ViewConfig } from '../view/view-config.ts';
-import { answerLimits, memberDefaults, type AnswerLimitNumbers } from './limits.ts';
+import { answerLimits, connectionDefaults, type AnswerLimitNumbers } from './limits.ts';
 
 /** Who goes first when the upstreams are short of places. */
 export type ServiceClass = 'high' | 'normal' | 'low';
@@ -130,7 +131,12 @@ export const dotGateSchema: schema.ConfigSchema<DotGateConfig> = z
     // A resolver for its community answers nobody else, unless the operator says otherwise.
     ...listenerKeys({ onFailure: 'alert' }),
     limits: schema
-      .fromLimits({ ...memberDefaults(connectionLimits), ...answerLimits, ...forwardLimits, ...viewLimits })
+      .fromLimits({
+        ...withDefaults(connectionLimits, connectionDefaults),
+        ...answerLimits,
+        ...forwardLimits,
+        ...viewLimits,
+      })
       .meta({ description: 'Bounds; each has a default.' }),
   })
   .superRefine(({ views, 'default-view': defaultView }, context) => {

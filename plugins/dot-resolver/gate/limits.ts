@@ -69,19 +69,10 @@ export const answerLimits = {
 } as const satisfies LimitsTable;
 
 /** Members keep their connections for long, and ask much at once: some limits have other defaults here. */
-const defaults: Readonly<Record<string, number>> = {
+export const connectionDefaults = {
   connections: 20_000,
   'requests-at-once': 256,
   'idle-time': 120_000,
-};
-
-/** The table of the limits of connections with the defaults of this gate. */
-export function memberDefaults<T extends LimitsTable>(table: T): T {
-  const rows = Object.entries(table).map(([name, row]) => [
-    name,
-    { ...row, default: defaults[name] ?? row.default },
-  ]);
-  return Object.fromEntries(rows) as T;
-}
+} as const;
 
 export type AnswerLimitNumbers = Readonly<Record<keyof typeof answerLimits, number>>;

@@ -3,7 +3,6 @@ import { isIP } from 'node:net';
 import {
   do53Limits,
   issueMessage,
-  parseEndpoint,
   parseGateText,
   parseSource,
   proofFaults,
@@ -38,7 +37,6 @@ export interface ZoneConfig {
   readonly servers?: readonly string[] | undefined;
 }
 
-const domainPort = 53;
 /** Neither that of mDNS nor that of xot/agent. */
 const usualPort = 5354;
 const maxListens = 16;
@@ -47,13 +45,7 @@ const maxGates = 16;
 const maxSources = 100;
 const { z } = schema;
 
-const listenAt = schema.textBlock({ what: 'an address', example: '127.0.0.1:5354' }, (text) => {
-  const endpoint = parseEndpoint(text, domainPort);
-  if (/^[0.:]+$/.test(endpoint.address)) {
-    throw new RangeError('is every address of this machine: an agent is for a resolver beside it');
-  }
-  return endpoint;
-});
+const listenAt = schema.agentEndpoint('127.0.0.1:5354', 'a resolver');
 
 const serverAddress = schema.textBlock({ what: 'an address', example: '192.0.2.1' }, (text) => {
   if (isIP(text) === 0 || text.includes('%')) {

@@ -11,6 +11,7 @@ import {
   readTurnsLimits,
   schema,
   usualBurst,
+  withDefaults,
   type Allowance,
   type ConnectionLimits,
   type Endpoint,
@@ -21,7 +22,7 @@ import {
   type Name,
   type ReadTurnsLimits,
 } from '../../../core/index.ts';
-import { answerLimits, resolverDefaults, type AnswerLimitNumbers } from './limits.ts';
+import { answerLimits, connectionDefaults, type AnswerLimitNumbers } from './limits.ts';
 
 /** What becomes of a question that there is no time for. */
 export type ShedPolicy = 'refuse' | 'drop';
@@ -194,7 +195,7 @@ export const recursiveAuthGateSchema: schema.ConfigSchema<RecursiveAuthGateConfi
   ...listenerKeys({ onFailure: 'anonymous' }),
   limits: schema
     .fromLimits({
-      ...resolverDefaults(connectionLimits),
+      ...withDefaults(connectionLimits, connectionDefaults),
       ...answerLimits,
       ...fairLimits,
       ...readTurnsLimits,

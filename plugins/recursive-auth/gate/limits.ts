@@ -45,19 +45,10 @@ export const answerLimits = {
 } as const satisfies LimitsTable;
 
 /** Recursive resolvers keep their connections, and ask much at once: some limits of connections have other defaults here. */
-const defaults: Readonly<Record<string, number>> = {
+export const connectionDefaults = {
   connections: 20_000,
   'requests-at-once': 500,
   'idle-time': 60_000,
-};
-
-/** The table of the limits of connections with the defaults of this gate. */
-export function resolverDefaults<T extends LimitsTable>(table: T): T {
-  const rows = Object.entries(table).map(([name, row]) => [
-    name,
-    { ...row, default: defaults[name] ?? row.default },
-  ]);
-  return Object.fromEntries(rows) as T;
-}
+} as const;
 
 export type AnswerLimitNumbers = Readonly<Record<keyof typeof answerLimits, number>>;

@@ -1,7 +1,6 @@
 /** Configuration of `use: xot/agent`. */
 import {
   issueMessage,
-  parseEndpoint,
   schema,
   type Do53Limits,
   type Endpoint,
@@ -48,20 +47,13 @@ export interface NotifyConfig {
   readonly listen: readonly Endpoint[];
 }
 
-const domainPort = 53;
 const maxListens = 16;
 const maxZones = 10_000;
 const maxSources = 100;
 const maxTargets = 16;
 const { z } = schema;
 
-const listenAt = schema.textBlock({ what: 'an address', example: '127.0.0.1:5353' }, (text) => {
-  const endpoint = parseEndpoint(text, domainPort);
-  if (/^[0.:]+$/.test(endpoint.address)) {
-    throw new RangeError('is every address of this machine: an agent is for a server beside it');
-  }
-  return endpoint;
-});
+const listenAt = schema.agentEndpoint('127.0.0.1:5353', 'a server');
 
 const sources = z
   .array(schema.textBlock({ what: 'an address or a prefix', example: '127.0.0.0/8' }, parseSource))
