@@ -1,6 +1,7 @@
 /**
- * Names at the end the tests that failed and then passed when they were tried once more, and why they had failed. Those that have to
- * do with other servers and with real time may need it on a busy machine; a test that stands here again is to be mended.
+ * Names at the end what failed and then passed when it was tried once more, and why it had failed: tests, and what is done before them
+ * (which mocha's `retries` leaves out, so that it is tried again here). What has to do with other servers and with real time may need
+ * it on a busy machine; what stands here again is to be mended.
  */
 import Mocha, { type RootHookObject } from 'mocha';
 
@@ -15,10 +16,28 @@ Mocha.Runner.prototype.run = function (this: Mocha.Runner, ...args: unknown[]) {
   this.on(EVENT_TEST_RETRY, (test: Mocha.Test, error: Error) => {
     failures.set(test.fullTitle(), error.message);
   });
-  this.on(EVENT_TEST_FAIL, (test: Mocha.Test) => {
+  // A hook that fails is said by the same event.
+  this.on(EVENT_TEST_FAIL, (test: Mocha.Runnable) => {
     failures.delete(test.fullTitle());
   });
   return Reflect.apply(run, this, args);
+};
+
+type Done = (error?: Error) => void;
+type RunHook = (this: Mocha.Hook, done: Done) => void;
+const runHook = Reflect.get(Mocha.Hook.prototype, 'run') as RunHook;
+Mocha.Hook.prototype.run = function (this: Mocha.Hook, done: Done) {
+  const isBefore = this.title.startsWith('"before ');
+  Reflect.apply(runHook, this, [
+    (error?: Error) => {
+      if (!isBefore || error === undefined) {
+        done(error);
+        return;
+      }
+      failures.set(this.fullTitle(), error.message);
+      Reflect.apply(runHook, this, [done]);
+    },
+  ]);
 };
 
 export const mochaHooks: RootHookObject = {

@@ -6,8 +6,9 @@
  */
 import type { SecurityStatus } from '../../../core/dnssec/status.ts';
 import { Rcode, rcodeName } from '../../../core/dns/constants.ts';
+import type { Message } from '../../../core/dns/message.ts';
 import { Name } from '../../../core/dns/name.ts';
-import { ask } from '../../../lab/ask.ts';
+import { ask, type Inquiry } from '../../../lab/ask.ts';
 import { pathOf, runProgram, type TestBed } from '../peers/test-bed.ts';
 import { labSeconds } from './lab-zone.ts';
 import type { LabServer } from './servers.ts';
@@ -26,13 +27,13 @@ export interface Answer extends Testimony {
 
 export async function askUnbound(server: LabServer, name: string, type: number): Promise<Answer> {
   const question = { name: Name.parse(name), type, rd: true, dnssecOk: true, timeoutMs: 10_000 };
-  const answer = await ask(server, question);
+  const answer = await askOpenly(server, question);
   const { rcode, ad } = answer.header;
   const rdatas = answer.answers.filter((it) => it.type === type).map(({ rdata }) => rdata.toString('hex'));
   const words = `${rcodeName(rcode)}${ad ? ' AD' : ''}`;
   if (rcode === Rcode.NOERROR || rcode === Rcode.NXDOMAIN)
     return { status: ad ? 'secure' : 'insecure', rcode, rdatas, words };
-  const unchecked = await ask(server, { ...question, cd: true });
+  const unchecked = await askOpenly(server, { ...question, cd: true });
   const isBogus = rcode === Rcode.SERVFAIL && unchecked.header.rcode !== Rcode.SERVFAIL;
   return {
     status: isBogus ? 'bogus' : 'indeterminate',
@@ -40,6 +41,18 @@ export async function askUnbound(server: LabServer, name: string, type: number):
     rdatas,
     words: `${words}; unchecked ${rcodeName(unchecked.header.rcode)}`,
   };
+}
+
+/** Asks once more where a connection was closed without an answer, as any client has to (RFC 7766 section 6.2.4); says how the server is. */
+async function askOpenly(server: LabServer, question: Inquiry): Promise<Message> {
+  try {
+    return await ask(server, question);
+  } catch {
+    return await ask(server, question).catch((error: unknown) => {
+      const said = server.program.log.trimEnd().split('\n').slice(-5).join('\n');
+      throw new Error(`${question.name.toString()}: ${String(error)}; unbound says last:\n${said}`);
+    });
+  }
 }
 
 /** How delv, a program that has no switch for it, is told the time: it is shown a clock that stands still. */
