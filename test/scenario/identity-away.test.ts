@@ -41,7 +41,7 @@ describe('when the DNS of the clients is lost', function () {
       clients: { [known]: [zone], [rolled]: [zone] },
       anonymous: ['public.example'],
       listener: { 'on-failure': 'anonymous' },
-      resolverTimeout: '500ms',
+      resolverTimeout: '2s',
     });
   });
 
