@@ -14,7 +14,7 @@ import { tlsaTtlSeconds, zone, type Stage } from './stage.ts';
 import { ZoneCopy } from './zone-copy.ts';
 
 /** Milliseconds for a request of the client; all of them are answered in a few. */
-const requestTimeMs = 5000;
+const requestTimeMs = 15_000;
 /** Milliseconds more than a TTL. */
 const graceMs = 100;
 

@@ -8,7 +8,7 @@ export interface GateLine {
 }
 
 /** How long a line may stay away after the client has seen the end of its request. */
-const lineTimeMs = 1500;
+const lineTimeMs = 5000;
 
 /** A destination for `createLog` with format `json`. */
 export class GateLog {

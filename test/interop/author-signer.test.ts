@@ -81,28 +81,31 @@ for (const [author, signer, startSigner] of ways) {
     });
 
     /** The zone as the signer serves it, once it has these words in it and is signed. */
+    /** Signatures come one after the other: whole is the zone when they hold. */
     async function signedZone(words: string): Promise<string[]> {
       let lines: string[] = [];
-      await signing.program.waitFor(
-        `the signed zone with "${words}"`,
-        async () => {
-          lines = await dumpZone(signing.port, apex).catch(() => []);
-          const owner = words.split(' ')[0] ?? '';
-          return (
-            lines.some((line) => line.includes(words)) &&
-            lines.some((line) => line.startsWith(`${owner}. `) && line.includes(' RRSIG A '))
-          );
-        },
-        30_000,
-      );
+      let verdict = '';
+      await signing.program
+        .waitFor(
+          `the signed zone with "${words}"`,
+          async () => {
+            lines = await dumpZone(signing.port, apex).catch(() => []);
+            if (!lines.some((line) => line.includes(words))) return false;
+            const file = bed.write('signed', `${lines.join('\n')}\n`);
+            const { status, stdout, stderr } = await runProgram(pathOf('ldns-verify-zone'), [file]);
+            verdict = `${stdout}${stderr}`;
+            return status === 0;
+          },
+          30_000,
+        )
+        .catch((error: unknown) => {
+          throw new Error(`${String(error)}\nldns-verify-zone: ${verdict}`);
+        });
       return lines;
     }
 
     it('arrives whole, and is served on with signatures that hold', async () => {
       const lines = await signedZone(`host-5.${apex}`);
-      const file = bed.write('signed', `${lines.join('\n')}\n`);
-      const { status, stdout, stderr } = await runProgram(pathOf('ldns-verify-zone'), [file]);
-      expect(status, `${stdout}${stderr}`).to.equal(0);
       const own = (await dumpZone(primary.port, apex)).filter((line) => !line.includes(' SOA '));
       expect(own.filter((line) => !lines.includes(line))).to.deep.equal([]);
     });
@@ -115,9 +118,7 @@ for (const [author, signer, startSigner] of ways) {
 
     it('is signed anew after a change of the author, at once', async () => {
       await primary.change(numberedZone(apex, 2, 20, [`new.${apex}. 3600 IN A 192.0.2.99`]));
-      const lines = await signedZone(`new.${apex}`);
-      const file = bed.write('signed-again', `${lines.join('\n')}\n`);
-      expect((await runProgram(pathOf('ldns-verify-zone'), [file])).status).to.equal(0);
+      expect(await signedZone(`new.${apex}`)).not.to.deep.equal([]);
     });
 
     it('is still served by the signer when author and gate are away', async () => {

@@ -338,7 +338,7 @@ describe('core/acl/redis/ledger', () => {
 
     it('adds up to the configured number within 10 %', async () => {
       const all = await gates();
-      const { given, seconds } = await hammer(all, 4000);
+      const { given, seconds } = await hammer(all, 6000);
       const configured = quick.burst + quick.perSecond * seconds;
       expect(given / configured).to.be.within(0.9, 1.1);
     });
