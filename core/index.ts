@@ -71,6 +71,7 @@ export type { PlainHandler, PlainReply, PlainSource } from './do53/handler.ts';
 export { do53Limits, type Do53Limits } from './do53/limits.ts';
 export { parseSource, Sources, type SourceBlock } from './do53/sources.ts';
 export { DnsFormatError } from './dns/errors.ts';
+export { failureCodes, failureOfAll, resolverFailureCodes, type FailureKind } from './dns/failure.ts';
 export { frame, FrameReader } from './dns/framing.ts';
 export { encodeMessage, makeQuery, makeResponse, parseMessage, sectionsOf } from './dns/message.ts';
 export type { Message, ResourceRecord } from './dns/message.ts';
@@ -87,7 +88,12 @@ export { readTurnsLimits, type ReadTurnsLimits } from './fair/read-turns-limits.
 export { ReadTurns } from './fair/read-turns.ts';
 export { Forwarder } from './forward/forwarder.ts';
 export { forwardLimits, type ForwardLimits } from './forward/limits.ts';
-export { OneServer, type OneServerEnd, type OneServerOptions } from './forward/one-server.ts';
+export {
+  OneServer,
+  type OneServerEnd,
+  type OneServerFailure,
+  type OneServerOptions,
+} from './forward/one-server.ts';
 export { isTruncated, questionEnd, rcodeOf } from './forward/question.ts';
 export {
   forwardServer,

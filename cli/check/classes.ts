@@ -98,7 +98,8 @@ async function ask(forwarder: Forwarder, name: Name): Promise<Message | ForwardF
     return parseMessage(outcome);
   } catch (error) {
     if (!(error instanceof DnsFormatError)) throw error;
-    return { failure: `its answer for ${name.toString()} is malformed: ${error.message}`, isTimeout: false };
+    const failure = `its answer for ${name.toString()} is malformed: ${error.message}`;
+    return { failure, isTimeout: false, kind: 'unusable' };
   }
 }
 

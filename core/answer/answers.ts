@@ -8,6 +8,7 @@ import { EdeCode, Rcode } from '../dns/constants.ts';
 import { encodeOptions, extendedError } from '../dns/edns.ts';
 import { encodeMessage, parseMessage } from '../dns/message.ts';
 import { DnsFormatError } from '../dns/errors.ts';
+import type { FailureKind } from '../dns/failure.ts';
 import type { Answer } from './answer.ts';
 import { AnswerMemory } from './answer-memory.ts';
 import { AnswerScanner, type KeepBounds } from './answer-scanner.ts';
@@ -28,6 +29,8 @@ export interface SourceAnswer {
 export interface SourceFailure {
   readonly failure: string;
   readonly isTimeout: boolean;
+  /** What the client is told of it. */
+  readonly kind: FailureKind;
   /** It is about who asked first: others who wait for the same answer are asked for by themselves. */
   readonly isOfAsker?: true;
 }
@@ -253,7 +256,7 @@ export class Answers {
       });
     } catch (error) {
       // A defect of whoever asks: nobody must wait for ever, and no place be lost.
-      this.#end(flight, { failure: 'internal error', isTimeout: false });
+      this.#end(flight, { failure: 'internal error', isTimeout: false, kind: 'other' });
       throw error;
     }
   }
@@ -286,7 +289,8 @@ export class Answers {
     const isBare = Buffer.isBuffer(outcome);
     const wrong = this.#scan(isBare ? outcome : outcome.octets);
     if (wrong !== undefined) {
-      this.#fail(sought, flight.leave(), { failure: `the answer is malformed: ${wrong}`, isTimeout: false });
+      const failure = `the answer is malformed: ${wrong}`;
+      this.#fail(sought, flight.leave(), { failure, isTimeout: false, kind: 'unusable' });
       return;
     }
     if (!isBare) this.#explain(outcome);
@@ -372,8 +376,12 @@ const stale: AnswerExtras = oldExtras(EdeCode.STALE_ANSWER);
 const staleName: AnswerExtras = oldExtras(EdeCode.STALE_NXDOMAIN_ANSWER);
 const fresh: AnswerExtras = { ageSeconds: 0 };
 /** Nobody was asked, since more was under way than `questions` allows. */
-export const tooManyUnderWay: SourceFailure = { failure: 'too many questions under way', isTimeout: false };
-const closed: SourceFailure = { failure: 'shut down', isTimeout: false };
+export const tooManyUnderWay: SourceFailure = {
+  failure: 'too many questions under way',
+  isTimeout: false,
+  kind: 'other',
+};
+const closed: SourceFailure = { failure: 'shut down', isTimeout: false, kind: 'other' };
 
 function oldExtras(code: number): AnswerExtras {
   return { ageSeconds: 0, staleTtl, extendedErrors: encodeOptions([extendedError(code)]) };

@@ -2,6 +2,7 @@
  * Why a server is not used, or a request to it has no answer: one closed list that feeds logs, metrics and documents.
  * Those that begin with `server-` say why it is not proved, so that nothing was sent to it.
  */
+import type { FailureKind } from '../dns/failure.ts';
 
 export const noAnswerReasons = {
   'server-no-tlsa':
@@ -35,6 +36,16 @@ export const noAnswerReasons = {
 
 export type NoAnswerReason = keyof typeof noAnswerReasons;
 
+/** Those that say more than that there is no proved server to ask. */
+const kinds: Readonly<Partial<Record<NoAnswerReason, FailureKind>>> = {
+  'connection-lost': 'broken',
+  'no-answer': 'broken',
+  closed: 'broken',
+  'not-dns': 'unusable',
+  'too-many-requests': 'other',
+  'given-up': 'other',
+};
+
 /** Why a server is not proved. */
 export type NoServerReason = Extract<NoAnswerReason, `server-${string}`>;
 
@@ -46,11 +57,14 @@ export class NoAnswerError extends Error {
   readonly reason: NoAnswerReason;
   /** What is special about this case, for the operator; may be empty. */
   readonly detail: string;
+  /** What whoever we asked for is told. */
+  readonly kind: FailureKind;
 
   /** `who` is the server, as its address. */
   constructor(who: string, reason: NoAnswerReason, detail: string) {
     super(`${who}: ${noAnswerReasons[reason]}${detail && ` (${detail})`}`);
     this.reason = reason;
     this.detail = detail;
+    this.kind = kinds[reason] ?? 'unreachable';
   }
 }

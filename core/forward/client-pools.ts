@@ -4,6 +4,7 @@
  * half of the places at the most, so that those who are known find one.
  */
 import { formatEndpoint } from '../config/endpoint.ts';
+import type { FailureKind } from '../dns/failure.ts';
 import { localHeader, proxyHeader } from './proxy-header.ts';
 import type { ForwardedClient } from './server.ts';
 import { StreamPool, type StreamPoolOptions } from './stream-pool.ts';
@@ -35,8 +36,8 @@ export class ClientPools {
     return pool;
   }
 
-  close(why: string): void {
-    for (const pool of this.#pools.values()) pool.close(why);
+  close(why: string, kind?: FailureKind): void {
+    for (const pool of this.#pools.values()) pool.close(why, kind);
     this.#pools.clear();
     this.#anonymous.clear();
   }

@@ -3,6 +3,7 @@
  * while; the first useful answer wins, from whomever it comes. Silence of one server so costs a moment, not the answer.
  */
 import { Rcode, rcodeName } from '../dns/constants.ts';
+import { failureOfAll, type FailureKind } from '../dns/failure.ts';
 import { isTruncated, rcodeOf } from './question.ts';
 import type { ForwardedClient, ForwardEnd, ForwardFailure } from './server.ts';
 import { Trip } from './trip.ts';
@@ -40,7 +41,8 @@ export class Flight extends WheelEntry {
   #last: Attempt | undefined;
   /** Servers that have said no or cannot be reached: asking again would give the same. */
   #done: Set<Upstream> | undefined;
-  #failures: Set<string> | undefined;
+  /** The words for them, and of what kind they are. */
+  #failures: Map<string, FailureKind> | undefined;
   /** An answer that is better than none. */
   #poorAnswer: Buffer | undefined;
   #isOver = false;
@@ -69,7 +71,7 @@ export class Flight extends WheelEntry {
   fail(failure: string): void {
     if (this.#isOver) return;
     this.#land('unanswered');
-    this.#end({ failure, isTimeout: false });
+    this.#end({ failure, isTimeout: false, kind: 'other' });
   }
 
   override onDue(nowMs: number): void {
@@ -93,19 +95,19 @@ export class Flight extends WheelEntry {
     const isServfail = code === Rcode.SERVFAIL;
     upstream.meters.question(way, isServfail ? 'servfail' : 'refused');
     if (isServfail || !this.#poorAnswer) this.#poorAnswer = answer;
-    this.#passOn(upstream, `${upstream.who} answered ${rcodeName(code)}`);
+    this.#passOn(upstream, `${upstream.who} answered ${rcodeName(code)}`, 'unreachable');
   }
 
-  failed(attempt: Attempt, why: string): void {
+  failed(attempt: Attempt, why: string, kind: FailureKind): void {
     const { upstream, way } = attempt;
     this.#remove(attempt);
     upstream.meters.question(way, 'failed');
-    this.#passOn(upstream, why);
+    this.#passOn(upstream, why, kind);
   }
 
   /** The server has nothing for us; on to the next. */
-  #passOn(upstream: Upstream, why: string): void {
-    (this.#failures ??= new Set()).add(why);
+  #passOn(upstream: Upstream, why: string, kind: FailureKind): void {
+    (this.#failures ??= new Map()).set(why, kind);
     (this.#done ??= new Set()).add(upstream);
     this.#host.wheel.remove(this);
     this.#advance(performance.now());
@@ -164,15 +166,18 @@ export class Flight extends WheelEntry {
 
   /** There is no useful answer, and will be none. */
   #finish(isTimeout: boolean): void {
-    const failures = this.#failures ?? new Set<string>();
-    for (let each = this.#last; each; each = each.older)
-      failures.add(`${each.upstream.who} did not answer in time`);
+    const failures = this.#failures ?? new Map<string, FailureKind>();
+    for (let each = this.#last; each; each = each.older) {
+      const kind = failureOfAll([each.silence, failures.get(each.silent) ?? 'unreachable']);
+      failures.set(each.silent, kind);
+    }
     this.#land('timeout');
     if (this.#poorAnswer) {
       this.#give(this.#poorAnswer);
       return;
     }
-    const failure: ForwardFailure = { failure: [...failures].join('; '), isTimeout };
+    const kind = failureOfAll(failures.values());
+    const failure: ForwardFailure = { failure: [...failures.keys()].join('; '), isTimeout, kind };
     this.#end(failure);
   }
 
@@ -212,6 +217,15 @@ class Attempt extends Trip {
     this.upstreamHeard = upstream.heard;
   }
 
+  get silent(): string {
+    return `${this.upstream.who} did not answer in time`;
+  }
+
+  /** By UDP nobody knows whether the server is there; over a stream a query is sent, and lost, only if it is. */
+  get silence(): FailureKind {
+    return this.way === 'stream' && (this.isSent || this.losses > 0) ? 'broken' : 'unreachable';
+  }
+
   override arrive(answer: Buffer): void {
     if (!isTruncated(answer)) {
       this.#flight.take(this, answer);
@@ -220,11 +234,11 @@ class Attempt extends Trip {
       this.upstream.meters.question('udp', 'truncated');
       this.upstream.send(this, 'stream');
     } else {
-      this.#flight.failed(this, `${this.upstream.who} cut its answer short over a stream`);
+      this.#flight.failed(this, `${this.upstream.who} cut its answer short over a stream`, 'unusable');
     }
   }
 
-  override fail(why: string): void {
-    this.#flight.failed(this, why);
+  override fail(why: string, kind: FailureKind): void {
+    this.#flight.failed(this, why, kind);
   }
 }

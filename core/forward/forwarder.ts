@@ -131,7 +131,7 @@ export class Forwarder {
 function failLater(end: ForwardEnd, failure: string): GiveUp {
   let isOver = false;
   setImmediate(() => {
-    if (!isOver) end({ failure, isTimeout: false });
+    if (!isOver) end({ failure, isTimeout: false, kind: 'other' });
   });
   return () => {
     isOver = true;

@@ -7,6 +7,7 @@
  * given up. EDNS is not given up for servers that know nothing of it.
  */
 import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
+import type { FailureKind } from '../dns/failure.ts';
 import { dnsOverUnauthenticatedTls, type TlsWatcher } from '../resolver/upstream/dot-unauthenticated.ts';
 import { dnsOverTcp, type StreamTransport } from '../resolver/upstream/stream.ts';
 import type { ForwardLimits } from './limits.ts';
@@ -28,7 +29,12 @@ export interface OneServerOptions {
 }
 
 /** What came of a question: the answer with the query's ID, the caller's to write to; or why there is none. */
-export type OneServerEnd = (outcome: Buffer | { readonly failure: string }) => void;
+export type OneServerEnd = (outcome: Buffer | OneServerFailure) => void;
+
+export interface OneServerFailure {
+  readonly failure: string;
+  readonly kind: FailureKind;
+}
 
 /** A longer query goes by stream at once (core/forward/upstream.ts). */
 const mostUdpOctets = 1232;
@@ -73,11 +79,11 @@ export class OneServer {
     const trip = new Errand(
       query,
       (answer) => {
-        if (isTruncated(answer)) end({ failure: 'it cut its answer short over a stream' });
+        if (isTruncated(answer)) end({ failure: 'it cut its answer short over a stream', kind: 'unusable' });
         else end(withIdOf(query, answer));
       },
-      (failure) => {
-        end({ failure });
+      (failure, kind) => {
+        end({ failure, kind });
       },
     );
     this.#tls.send(trip);
@@ -97,8 +103,8 @@ export class OneServer {
   close(why: string): void {
     this.#isClosed = true;
     this.#udp.close(why);
-    this.#tcp.close(why);
-    this.#tls.close(why);
+    this.#tcp.close(why, 'other');
+    this.#tls.close(why, 'other');
   }
 
   #newTls(): StreamPool {
@@ -113,7 +119,7 @@ export class OneServer {
 
 function failLater(end: OneServerEnd): GiveUp {
   const timer = setImmediate(() => {
-    end({ failure: 'it is not asked any more' });
+    end({ failure: 'it is not asked any more', kind: 'other' });
   });
   return () => {
     clearImmediate(timer);
@@ -175,21 +181,22 @@ class ClearQuestion {
   #sendByTcp(): void {
     clearTimeout(this.#timer);
     const trip = this.#errand((answer) => {
-      if (isTruncated(answer)) this.#finish({ failure: 'it cut its answer short over a stream' });
+      if (isTruncated(answer))
+        this.#finish({ failure: 'it cut its answer short over a stream', kind: 'unusable' });
       else this.#finish(withIdOf(this.#query, answer));
     });
     this.#tcp.send(trip);
   }
 
   #errand(onAnswer: (answer: Buffer) => void): Errand {
-    const trip = new Errand(this.#query, onAnswer, (failure) => {
-      this.#finish({ failure });
+    const trip = new Errand(this.#query, onAnswer, (failure, kind) => {
+      this.#finish({ failure, kind });
     });
     this.#trip = trip;
     return trip;
   }
 
-  #finish(outcome: Buffer | { readonly failure: string }): void {
+  #finish(outcome: Buffer | OneServerFailure): void {
     clearTimeout(this.#timer);
     this.#trip = undefined;
     this.#end(outcome);
@@ -198,9 +205,13 @@ class ClearQuestion {
 
 class Errand extends Trip {
   readonly #onAnswer: (answer: Buffer) => void;
-  readonly #onFailure: (failure: string) => void;
+  readonly #onFailure: (failure: string, kind: FailureKind) => void;
 
-  constructor(query: Buffer, onAnswer: (answer: Buffer) => void, onFailure: (failure: string) => void) {
+  constructor(
+    query: Buffer,
+    onAnswer: (answer: Buffer) => void,
+    onFailure: (failure: string, kind: FailureKind) => void,
+  ) {
     const end = questionEnd(query);
     if (end === 0) throw new RangeError('the query is not one with one question');
     super(query, end);
@@ -212,8 +223,8 @@ class Errand extends Trip {
     this.#onAnswer(answer);
   }
 
-  override fail(why: string): void {
-    this.#onFailure(why);
+  override fail(why: string, kind: FailureKind): void {
+    this.#onFailure(why, kind);
   }
 }
 

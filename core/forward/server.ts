@@ -3,6 +3,7 @@
  */
 import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
 import { parseServer } from '../config/server-text.ts';
+import type { FailureKind } from '../dns/failure.ts';
 
 /** Where to ask, and how. `tls` must be there for the transport 'tls', and is without meaning for the others. */
 export interface ForwardServer extends Endpoint {
@@ -27,6 +28,8 @@ export interface ForwardFailure {
   readonly failure: string;
   /** Nobody answered in time; otherwise everybody said no, or could not be reached. */
   readonly isTimeout: boolean;
+  /** Of all servers together. */
+  readonly kind: FailureKind;
 }
 
 /** Takes what came of a question, once. */

@@ -9,6 +9,7 @@
  */
 import type { Socket } from 'node:net';
 import { DnsFormatError } from '../dns/errors.ts';
+import type { FailureKind } from '../dns/failure.ts';
 import { FrameReader } from '../dns/framing.ts';
 import { Places } from './places.ts';
 import { writeQuery, roomFor } from './query-octets.ts';
@@ -105,8 +106,8 @@ export class StreamConnection implements Carrier {
     this.#rest();
   }
 
-  close(why: string): void {
-    this.#end(why, false);
+  close(why: string, kind?: FailureKind): void {
+    this.#end(why, false, kind);
   }
 
   #listen(): void {
@@ -185,7 +186,7 @@ export class StreamConnection implements Carrier {
     } catch (error) {
       if (!(error instanceof DnsFormatError)) throw error;
       const { who, transport } = this.#options;
-      this.#end(`${who} sent over ${transport.word} what is not DNS`, true);
+      this.#end(`${who} sent over ${transport.word} what is not DNS`, true, 'unusable');
       return;
     }
     for (const message of messages) {
@@ -218,7 +219,7 @@ export class StreamConnection implements Carrier {
   #stray(): void {
     this.#strays += 1;
     if (this.#strays <= this.#options.limits['upstream-strays']) return;
-    this.#end(`${this.#options.who} sent messages that answer nothing`, true);
+    this.#end(`${this.#options.who} sent messages that answer nothing`, true, 'unusable');
   }
 
   /** RFC 7828 section 3.2.2: the server's idle time, which we keep below; 0: it wants no more queries. */
@@ -254,7 +255,7 @@ export class StreamConnection implements Carrier {
     return this.#state === 'closed';
   }
 
-  #end(why: string, byServer: boolean): void {
+  #end(why: string, byServer: boolean, kind?: FailureKind): void {
     if (this.#state === 'closed') return;
     const wasOpen = this.#state === 'open';
     this.#state = 'closed';
@@ -264,6 +265,6 @@ export class StreamConnection implements Carrier {
     else this.#socket.destroySoon();
     const lost = this.#places.carriedBy(this);
     for (const trip of lost) trip.carrier = undefined;
-    this.#options.onEnd({ why, lost, wasOpen, byServer });
+    this.#options.onEnd({ why, kind: kind ?? (wasOpen ? 'broken' : 'unreachable'), lost, wasOpen, byServer });
   }
 }

@@ -1,4 +1,5 @@
 /** What a connection to a resolver is made with, and how it ends. */
+import type { FailureKind } from '../dns/failure.ts';
 import type { StreamTransport } from '../resolver/upstream/stream.ts';
 import type { ForwardLimits } from './limits.ts';
 import type { Trip } from './trip.ts';
@@ -6,6 +7,8 @@ import type { Trip } from './trip.ts';
 /** How a connection ended. */
 export interface StreamEnd {
   readonly why: string;
+  /** Of the queries that are lost. */
+  readonly kind: FailureKind;
   /** Queries that were not answered and somebody waits for. */
   readonly lost: readonly Trip[];
   readonly wasOpen: boolean;

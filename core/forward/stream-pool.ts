@@ -5,6 +5,7 @@
  * Some servers close a connection after so many answers, perhaps after each one, whatever else is under way. That is
  * learned by what they do: connections then get that many queries at first, and soon more again.
  */
+import type { FailureKind } from '../dns/failure.ts';
 import type { StreamTransport } from '../resolver/upstream/stream.ts';
 import type { ForwardLimits } from './limits.ts';
 import { StreamConnection } from './stream-connection.ts';
@@ -87,23 +88,25 @@ export class StreamPool implements Carrier {
     return true;
   }
 
-  close(why: string): void {
+  /** @param kind of what is under way, where it is not as with a connection that the server ends */
+  close(why: string, kind?: FailureKind): void {
     this.#isClosed = true;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const connection of [...this.#connections]) connection.close(why);
-    for (const trip of waiting) if (trip.carrier === this) this.#failLater(trip, why);
+    for (const connection of [...this.#connections]) connection.close(why, kind);
+    for (const trip of waiting)
+      if (trip.carrier === this) this.#failLater(trip, { why, kind: kind ?? 'other' });
   }
 
   /** A connection for a query; undefined if it has to wait for one. */
-  #withRoom(): StreamConnection | { readonly failure: string } | undefined {
+  #withRoom(): StreamConnection | NoConnection | undefined {
     let usable = 0;
     for (const connection of this.#connections) {
       if (connection.hasRoom) return connection;
       if (connection.isUsable) usable += 1;
     }
     const { who, connections } = this.#options;
-    if (this.#isClosed) return { failure: `${who} is not asked any more` };
+    if (this.#isClosed) return { why: `${who} is not asked any more`, kind: 'other' };
     if (usable >= connections) return undefined;
     if (this.#connections.length >= 2 * connections && !this.#closeSuspect()) return undefined;
     return this.#open();
@@ -115,7 +118,7 @@ export class StreamPool implements Carrier {
     return suspect !== undefined;
   }
 
-  #open(): StreamConnection | { readonly failure: string } {
+  #open(): StreamConnection | NoConnection {
     const { who, transport, limits, preamble, onAnswer } = this.#options;
     const life = this.#life;
     try {
@@ -132,19 +135,19 @@ export class StreamPool implements Carrier {
       return connection;
     } catch (error) {
       // What net and tls throw at once, as for a machine without sockets left.
-      const failure = `${who} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
-      return { failure };
+      const why = `${who} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+      return { why, kind: 'unreachable' };
     }
   }
 
-  #take(connection: StreamConnection, { why, lost, wasOpen, byServer }: StreamEnd): void {
+  #take(connection: StreamConnection, { why, kind, lost, wasOpen, byServer }: StreamEnd): void {
     const { heard } = connection;
     this.#connections = this.#connections.filter((each) => each !== connection);
     this.#learn(connection, byServer && lost.length > 0);
     if (byServer && (!wasOpen || (lost.length > 0 && heard === 0))) this.#options.onFailure(why);
     for (const trip of lost) {
       if (this.#isClosed || !wasOpen || trip.losses >= mostLosses) {
-        this.#failLater(trip, why);
+        this.#failLater(trip, { why, kind });
       } else {
         trip.losses += heard > 0 ? 1 : mostLosses;
         this.send(trip);
@@ -176,20 +179,26 @@ export class StreamPool implements Carrier {
     this.#waiting = waiting.slice(at);
   }
 
-  #hand(trip: Trip, connection: StreamConnection | { readonly failure: string }): void {
+  #hand(trip: Trip, connection: StreamConnection | NoConnection): void {
     if (connection instanceof StreamConnection) connection.send(trip);
-    else this.#failLater(trip, connection.failure);
+    else this.#failLater(trip, connection);
   }
 
   /** Later, because it may be that the caller of `send` is not ready for it yet. */
-  #failLater(trip: Trip, why: string): void {
+  #failLater(trip: Trip, { why, kind }: NoConnection): void {
     trip.carrier = failing;
     setImmediate(() => {
       if (trip.carrier !== failing) return;
       trip.carrier = undefined;
-      trip.fail(why);
+      trip.fail(why, kind);
     });
   }
+}
+
+/** Why there is none for a query. */
+interface NoConnection {
+  readonly why: string;
+  readonly kind: FailureKind;
 }
 
 const failing: Carrier = { drop: () => undefined };

@@ -2,6 +2,7 @@
  * One query on its way to one server. A forwarder makes it, sockets and connections carry it, and it comes back once: with an
  * answer, or with the words for why there is none.
  */
+import type { FailureKind } from '../dns/failure.ts';
 import type { ForwardedClient } from './server.ts';
 
 /** Who carries a trip at the moment. */
@@ -40,7 +41,7 @@ export abstract class Trip {
   /** The answer has an ID of the carrier's. */
   abstract arrive(answer: Buffer): void;
 
-  abstract fail(why: string): void;
+  abstract fail(why: string, kind: FailureKind): void;
 
   /** Nobody waits for it any more: neither `arrive` nor `fail` will be called. */
   drop(): void {

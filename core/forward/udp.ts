@@ -11,6 +11,7 @@
  */
 import dgram from 'node:dgram';
 import type { Endpoint } from '../config/endpoint.ts';
+import type { FailureKind } from '../dns/failure.ts';
 import type { ForwardLimits } from './limits.ts';
 import { isAnswerTo } from './question.ts';
 import { random16 } from './random.ts';
@@ -51,7 +52,7 @@ export class UdpSockets {
   }
 
   close(why: string): void {
-    for (const socket of [...this.#open]) socket.fail(why);
+    for (const socket of [...this.#open]) socket.fail(why, 'other');
   }
 
   #socket(): UdpSocket | undefined {
@@ -139,8 +140,8 @@ class UdpSocket implements Carrier {
   }
 
   /** Closes; what is under way fails. */
-  fail(why: string): void {
-    for (const trip of this.#close()) trip.fail(why);
+  fail(why: string, kind: FailureKind): void {
+    for (const trip of this.#close()) trip.fail(why, kind);
   }
 
   #listen(address: string, port: number): void {
@@ -200,7 +201,7 @@ class UdpSocket implements Carrier {
     if (this.#state === 'closed') return;
     const why = `${this.#options.who} cannot be reached by UDP: ${message}`;
     this.#options.onFailure(why);
-    this.fail(why);
+    this.fail(why, 'unreachable');
   }
 
   /** A used socket on which nothing is under way is closed. */

@@ -130,7 +130,7 @@ export class Upstream {
     clearTimeout(this.#timer);
     this.#probe?.drop();
     this.#udp.close('forwarding was shut down');
-    this.#streams.close('forwarding was shut down');
+    this.#streams.close('forwarding was shut down', 'other');
   }
 
   #stream(client: ForwardedClient | undefined): { send(trip: Trip): void } {
@@ -143,7 +143,7 @@ export class Upstream {
       const carrier = { drop: () => undefined };
       trip.carrier = carrier;
       setImmediate(() => {
-        if (trip.carrier === carrier) trip.fail(`${this.who} has connections for too many clients`);
+        if (trip.carrier === carrier) trip.fail(`${this.who} has connections for too many clients`, 'other');
       });
     },
   };

@@ -3,6 +3,7 @@
  * counts. There is an end to it in any case.
  */
 import { NoAnswerError } from '../client/reasons.ts';
+import { failureOfAll, type FailureKind } from '../dns/failure.ts';
 import type { GateWay } from './gate-way.ts';
 
 /** Where a query can be sent. */
@@ -29,10 +30,13 @@ export class GatesError extends Error {
   readonly code = 'AGENT_NO_GATE';
   readonly blame = 'upstream';
   readonly isTimeout: boolean;
+  /** Of all gates together. */
+  readonly kind: FailureKind;
 
-  constructor(message: string, isTimeout: boolean) {
+  constructor(message: string, isTimeout: boolean, kind: FailureKind) {
     super(message);
     this.isTimeout = isTimeout;
+    this.kind = kind;
   }
 }
 
@@ -56,6 +60,10 @@ class Race {
   readonly #reject: (error: Error) => void;
   readonly #tried = new Set<GateWay>();
   readonly #failures = new Map<string, string>();
+  /** As each way failed last. */
+  readonly #kinds = new Map<GateWay, FailureKind>();
+  /** Who has not answered yet. */
+  readonly #asked = new Set<GateWay>();
   readonly #deadline: NodeJS.Timeout;
   #patience: NodeJS.Timeout | undefined;
   /** An answer that another way may know better than. */
@@ -96,14 +104,17 @@ class Race {
   #ask(way: GateWay): void {
     this.#tried.add(way);
     this.#underWay += 1;
+    this.#asked.add(way);
     this.#wait(way);
     way.ask(this.#options.query).then(
       (answer) => {
         this.#underWay -= 1;
+        this.#asked.delete(way);
         this.#take(answer);
       },
       (error: unknown) => {
         this.#underWay -= 1;
+        this.#asked.delete(way);
         this.#noteFailure(way, error);
         this.#advance();
       },
@@ -147,6 +158,7 @@ class Race {
 
   #noteFailure(way: GateWay, error: unknown): void {
     this.#failures.set(way.text, error instanceof Error ? error.message : String(error));
+    this.#kinds.set(way, error instanceof NoAnswerError ? error.kind : 'other');
     const isWorth = error instanceof NoAnswerError && worthAnother.has(error.reason);
     if (!isWorth || this.#hasRepeated) return;
     this.#hasRepeated = true;
@@ -160,9 +172,12 @@ class Race {
       this.#resolve(this.#secondBest);
       return;
     }
+    // Over a connection that is there it has heard the question.
+    for (const way of this.#asked) this.#kinds.set(way, way.state.kind === 'up' ? 'broken' : 'unreachable');
     const words = [...this.#failures.values()].join('; ');
     const late = isTimeout ? `no answer in ${String(this.#options.timeMs)} ms` : '';
-    this.#reject(new GatesError([words, late].filter(Boolean).join('; ') || 'there is no gate', isTimeout));
+    const message = [words, late].filter(Boolean).join('; ') || 'there is no gate';
+    this.#reject(new GatesError(message, isTimeout, failureOfAll(this.#kinds.values())));
   }
 
   #end(): void {

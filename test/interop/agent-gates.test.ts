@@ -112,7 +112,7 @@ describe('an agent and its gates', () => {
     expect(reply.header.rcode).to.equal(Rcode.SERVFAIL);
     const option = findOption(reply.edns, EdnsOptionCode.EXTENDED_ERROR);
     const error = option && parseExtendedError(option);
-    expect(error?.code).to.equal(EdeCode.NETWORK_ERROR);
+    expect(error?.code).to.equal(EdeCode.NO_REACHABLE_AUTHORITY);
     expect(error?.text).to.match(/^no gate can be reached: .*server 127\.0\.0\.1:\d+#gate1\.example/);
     expect(await agent.metrics()).to.match(
       /danced_agent_gate_up\{gate="127\.0\.0\.1:\d+#gate1\.example"\} 0/,

@@ -60,6 +60,7 @@ interface Asked {
 /** Where the question stands in the key of a reader: after scope and flags. */
 const nameInKey = 5;
 const typeAndClassOctets = 4;
+const malformed: SourceFailure = { failure: 'the answer is malformed', isTimeout: false, kind: 'unusable' };
 const noExtras: AnswerExtras = { ageSeconds: 0 };
 const streamOctets = 65_535;
 
@@ -126,7 +127,7 @@ export class Questions {
       ask: (end) => {
         this.#askGates(query, limits['agent-time']).then(end, (error: unknown) => {
           this.#options.log.error('defect', { doing: 'question', error });
-          end({ failure: 'internal error', isTimeout: false });
+          end({ failure: 'internal error', isTimeout: false, kind: 'other' });
         });
         // It has an end of its own, and its answer is worth keeping.
         return () => undefined;
@@ -134,7 +135,7 @@ export class Questions {
       answered: (answer, extras) => {
         this.#answer(asked, answer, extras, extras.staleTtl === undefined ? 'gate' : 'stale');
       },
-      failed: ({ failure }) => {
+      failed: (failure) => {
         this.#answer(asked, answerOf(asked.to, unreachable(failure)), noExtras, 'failed');
       },
     });
@@ -146,7 +147,7 @@ export class Questions {
       return await this.#options.means().gates.ask(hopQuery(query), timeMs);
     } catch (error) {
       if (!(error instanceof GatesError)) throw error;
-      return { failure: error.message, isTimeout: error.isTimeout };
+      return { failure: error.message, isTimeout: error.isTimeout, kind: error.kind };
     }
   }
 
@@ -166,7 +167,7 @@ export class Questions {
         this.#answer(asked, found, noExtras, 'captive');
         return;
       }
-      const failure = 'failure' in outcome ? outcome.failure : 'the answer is malformed';
+      const failure = 'failure' in outcome ? outcome : malformed;
       this.#answer(asked, answerOf(asked.to, unreachable(failure)), noExtras, 'failed');
     } catch (error) {
       this.#options.log.error('defect', { doing: 'question in a captive network', error });

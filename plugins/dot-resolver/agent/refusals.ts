@@ -1,5 +1,14 @@
 /** What a program gets in place of an answer: response codes with Extended DNS Errors (RFC 8914). */
-import { EdeCode, Rcode, RrClass, RrType, type QueryOddity, type QueryReader } from '../../../core/index.ts';
+import {
+  EdeCode,
+  Rcode,
+  resolverFailureCodes,
+  RrClass,
+  RrType,
+  type QueryOddity,
+  type QueryReader,
+  type SourceFailure,
+} from '../../../core/index.ts';
 
 export interface Refusal {
   readonly rcode: number;
@@ -37,17 +46,18 @@ export function refusalOf(reader: QueryReader): Refusal | undefined {
 /** So that the whole reply fits into a datagram. */
 const longestText = 300;
 
-export function unreachable(detail: string): Refusal {
-  const text = `no gate can be reached: ${detail}`;
+export function unreachable({ failure, kind }: SourceFailure): Refusal {
+  const what = kind === 'unreachable' ? 'no gate can be reached' : 'no gate answers';
+  const text = `${what}: ${failure}`;
   const short = text.length > longestText ? `${text.slice(0, longestText - 1)}…` : text;
-  return { rcode: Rcode.SERVFAIL, error: { infoCode: EdeCode.NETWORK_ERROR, text: short } };
+  return { rcode: Rcode.SERVFAIL, error: { infoCode: resolverFailureCodes[kind], text: short } };
 }
 
 /** Our resolver asks us about the gate that it is to find. */
 export const circle: Refusal = {
   rcode: Rcode.SERVFAIL,
   error: {
-    infoCode: EdeCode.NETWORK_ERROR,
+    infoCode: resolverFailureCodes.unreachable,
     text: 'the agent looks for this gate itself: its resolver (resolver.servers) must not ask the agent',
   },
 };

@@ -40,7 +40,7 @@ import { dotGateSchema, type DotGateConfig } from './config.ts';
 import { explainView } from './explain.ts';
 import { GateView } from './gate-view.ts';
 import { gateMetrics } from './metrics.ts';
-import { noRecursion, upstreamFailed, upstreamSilent } from './refusals.ts';
+import { noRecursion, upstreamFailed } from './refusals.ts';
 import { Standing, TotalsMeter } from './standing.ts';
 
 export const dotGate: Plugin<DotGateConfig> = {
@@ -163,8 +163,8 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
     return reader.recursionDesired ? undefined : noRecursion;
   }
 
-  failed({ isTimeout }: SourceFailure): Refusal {
-    return isTimeout ? upstreamSilent : upstreamFailed;
+  failed(failure: SourceFailure): Refusal {
+    return upstreamFailed(failure);
   }
 
   scopeOfOne(): number {

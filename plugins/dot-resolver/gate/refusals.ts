@@ -1,5 +1,11 @@
 /** The noes of the gate of dot-resolver that others do not have. */
-import { EdeCode, Rcode, type Refusal } from '../../../core/index.ts';
+import {
+  EdeCode,
+  Rcode,
+  resolverFailureCodes,
+  type Refusal,
+  type SourceFailure,
+} from '../../../core/index.ts';
 
 export const noRecursion: Refusal = {
   reason: 'no-recursion',
@@ -13,15 +19,15 @@ export const unknownView: Refusal = {
   infoCode: EdeCode.NOT_READY,
   text: 'the view of this client is not set up',
 };
-export const upstreamFailed: Refusal = {
-  reason: 'upstream-failed',
-  rcode: Rcode.SERVFAIL,
-  infoCode: EdeCode.NETWORK_ERROR,
-  text: 'no resolver behind this one answers',
-};
-export const upstreamSilent: Refusal = {
-  reason: 'upstream-silent',
-  rcode: Rcode.SERVFAIL,
-  infoCode: EdeCode.NO_REACHABLE_AUTHORITY,
-  text: 'the resolver behind this one did not answer in time',
-};
+
+/** Which resolver it is, is not the client's business. */
+export function upstreamFailed({ isTimeout, kind }: SourceFailure): Refusal {
+  return {
+    reason: isTimeout ? 'upstream-silent' : 'upstream-failed',
+    rcode: Rcode.SERVFAIL,
+    infoCode: resolverFailureCodes[kind],
+    text: isTimeout
+      ? 'the resolver behind this one did not answer in time'
+      : 'no resolver behind this one answers',
+  };
+}

@@ -1,5 +1,5 @@
 /** What a view is asked, and what it says. */
-import type { ForwardedClient, Name } from '../../../core/index.ts';
+import type { FailureKind, ForwardedClient, Name } from '../../../core/index.ts';
 
 /** One question of a member; class IN, opcode QUERY, RD set. */
 export interface ViewQuery {
@@ -28,6 +28,7 @@ export interface ViewFailure {
   /** Words for the operator. */
   readonly failure: string;
   readonly isTimeout: boolean;
+  readonly kind: FailureKind;
 }
 
 /** A bare message comes from upstream as it is. */

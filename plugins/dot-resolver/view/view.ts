@@ -209,7 +209,7 @@ export class View {
     } catch (error) {
       if (!(error instanceof DnsFormatError)) throw error;
       const failure = `the upstream's answer about ${target.toString()} is no DNS message: ${error.message}`;
-      return { failure, isTimeout: false };
+      return { failure, isTimeout: false, kind: 'unusable' };
     }
   }
 

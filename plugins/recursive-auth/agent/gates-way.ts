@@ -80,7 +80,8 @@ export class GatesWay implements ZoneWay {
   }
 
   #ask(gates: Gates | undefined, query: Buffer, timeMs: number): Promise<Buffer> {
-    if (gates === undefined || this.#isClosed) return Promise.reject(new GatesError('shut down', false));
+    if (gates === undefined || this.#isClosed)
+      return Promise.reject(new GatesError('shut down', false, 'other'));
     return gates.ask(query, timeMs);
   }
 
@@ -120,13 +121,15 @@ function isWorthAnother(answer: Buffer): boolean {
 async function inTime<T>(promise: Promise<T>, timeMs: number): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    reject(new GatesError(`the servers of the zone were not found in ${String(timeMs)} ms`, true));
+    reject(
+      new GatesError(`the servers of the zone were not found in ${String(timeMs)} ms`, true, 'unreachable'),
+    );
   }, timeMs);
   try {
     return await Promise.race([promise, late]);
   } catch (error) {
     if (error instanceof GatesError) throw error;
-    throw new GatesError(error instanceof Error ? error.message : String(error), false);
+    throw new GatesError(error instanceof Error ? error.message : String(error), false, 'unreachable');
   } finally {
     clearTimeout(timer);
   }

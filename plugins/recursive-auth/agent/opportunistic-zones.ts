@@ -79,7 +79,7 @@ class OpenedLater implements ZoneWay {
 
   async ask(query: Buffer, timeMs: number): Promise<Buffer> {
     const opened = await this.#opened();
-    if (opened === undefined) throw new GatesError('shut down', false);
+    if (opened === undefined) throw new GatesError('shut down', false, 'other');
     if (this.#made?.of !== opened) this.#made = { of: opened, way: opened.way({ find: this.#find }) };
     return this.#made.way.ask(query, timeMs);
   }

@@ -146,7 +146,7 @@ export class Questions {
         };
         this.#askZone(query, zone, key).then(done, (error: unknown) => {
           this.#options.log.error('defect', { doing: 'question', error });
-          done({ failure: 'internal error', isTimeout: false });
+          done({ failure: 'internal error', isTimeout: false, kind: 'other' });
         });
         // It has an end of its own.
         return () => undefined;
@@ -154,8 +154,8 @@ export class Questions {
       answered: (answer) => {
         this.#answer(asked, answer, zone.text, zone.mode === 'strict' ? 'gates' : 'opportunistic');
       },
-      failed: ({ failure, isTimeout }) => {
-        const refusal = unreachable(`${zone.text}: ${failure}`, isTimeout);
+      failed: ({ failure, kind }) => {
+        const refusal = unreachable(`${zone.text}: ${failure}`, kind);
         this.#answer(asked, answerOf(asked.to, refusal), zone.text, 'failed');
       },
     };
@@ -186,10 +186,10 @@ export class Questions {
       return await zone.way.ask(query, timeMs);
     } catch (error) {
       if (!(error instanceof GatesError)) throw error;
-      const { message, isTimeout } = error;
-      if (!mayBeOurs || !isTimeout || !isLookedFor(key)) return { failure: message, isTimeout };
+      const { message, isTimeout, kind } = error;
+      if (!mayBeOurs || !isTimeout || !isLookedFor(key)) return { failure: message, isTimeout, kind };
       this.#sayCircle(zone);
-      return { failure: circleWords, isTimeout };
+      return { failure: circleWords, isTimeout, kind };
     }
   }
 

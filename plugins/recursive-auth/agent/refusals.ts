@@ -1,11 +1,13 @@
 /** What the recursive resolver gets in place of an answer: response codes with Extended DNS Errors (RFC 8914). */
 import {
   EdeCode,
+  failureCodes,
   noTransfers,
   otherClass,
   Rcode,
   RrClass,
   RrType,
+  type FailureKind,
   type QueryReader,
   type Refusal,
 } from '../../../core/index.ts';
@@ -43,13 +45,12 @@ export function refusalOf({ type, class: rrClass }: QueryReader): Refusal | unde
 /** So that the whole reply fits into a datagram. */
 const longestText = 300;
 
-/** RFC 8914 sections 4.23 and 4.24. */
-export function unreachable(detail: string, isTimeout: boolean): Refusal {
+export function unreachable(detail: string, kind: FailureKind): Refusal {
   const short = detail.length > longestText ? `${detail.slice(0, longestText - 1)}…` : detail;
   return {
     reason: 'unreachable',
     rcode: Rcode.SERVFAIL,
-    infoCode: isTimeout ? EdeCode.NETWORK_ERROR : EdeCode.NO_REACHABLE_AUTHORITY,
+    infoCode: failureCodes[kind],
     text: short,
   };
 }

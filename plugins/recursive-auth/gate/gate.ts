@@ -39,7 +39,7 @@ import { explainClass } from './explain.ts';
 import { MemberClass } from './member-class.ts';
 import { memberOf } from './member.ts';
 import { gateMetrics } from './metrics.ts';
-import { upstreamFailed, upstreamSilent } from './refusals.ts';
+import { upstreamFailed } from './refusals.ts';
 import { Servers, shedFailure } from './servers.ts';
 import { Standing } from './standing.ts';
 
@@ -172,7 +172,7 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
 
   failed(failure: SourceFailure, standing: Standing): Refusal {
     if (isOverload(failure)) return standing.class.refusals.overloaded;
-    return failure.isTimeout ? upstreamSilent : upstreamFailed;
+    return upstreamFailed(failure);
   }
 
   scopeOfOne(): number {

@@ -1,5 +1,13 @@
 /** The noes of the gate of recursive-auth that others do not have. */
-import { EdeCode, Rcode, tooFast, tooManyAtOnce, type Refusal } from '../../../core/index.ts';
+import {
+  EdeCode,
+  failureCodes,
+  Rcode,
+  tooFast,
+  tooManyAtOnce,
+  type Refusal,
+  type SourceFailure,
+} from '../../../core/index.ts';
 import type { ShedPolicy } from './config.ts';
 
 const refused = { rcode: Rcode.REFUSED } as const;
@@ -17,18 +25,18 @@ const overloaded: Refusal = {
   infoCode: EdeCode.NETWORK_ERROR,
   text: 'the servers are busy; try again later, or another server',
 };
-export const upstreamFailed: Refusal = {
-  reason: 'upstream-failed',
-  rcode: Rcode.SERVFAIL,
-  infoCode: EdeCode.NETWORK_ERROR,
-  text: 'no authoritative server behind this one answers',
-};
-export const upstreamSilent: Refusal = {
-  reason: 'upstream-silent',
-  rcode: Rcode.SERVFAIL,
-  infoCode: EdeCode.NO_REACHABLE_AUTHORITY,
-  text: 'the authoritative server behind this one did not answer in time',
-};
+
+/** Which server it is, is not the client's business. */
+export function upstreamFailed({ isTimeout, kind }: SourceFailure): Refusal {
+  return {
+    reason: isTimeout ? 'upstream-silent' : 'upstream-failed',
+    rcode: Rcode.SERVFAIL,
+    infoCode: failureCodes[kind],
+    text: isTimeout
+      ? 'the authoritative server behind this one did not answer in time'
+      : 'no authoritative server behind this one answers',
+  };
+}
 
 /** What a class is told. */
 export interface ClassRefusals {

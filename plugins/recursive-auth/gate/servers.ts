@@ -28,6 +28,7 @@ export interface ServersOptions {
 export const shedFailure: SourceFailure = {
   failure: 'the servers have no time for this question',
   isTimeout: false,
+  kind: 'other',
   isOfAsker: true,
 };
 

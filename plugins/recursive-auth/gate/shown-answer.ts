@@ -40,7 +40,7 @@ export function shownAnswer(octets: Buffer, names: NamesBelow): Buffer | SourceF
     return shown === answer ? octets : encodeMessage(shown);
   } catch (error) {
     if (!(error instanceof DnsFormatError)) throw error;
-    return { failure: `the answer is malformed: ${error.message}`, isTimeout: false };
+    return { failure: `the answer is malformed: ${error.message}`, isTimeout: false, kind: 'unusable' };
   }
 }
 

@@ -5,7 +5,7 @@
  *
  * Limitations: a transfer that breaks in the middle is not gone on with at another gate; who asked for it asks again.
  */
-import { EdeCode, Rcode, rcodeName, type Name } from '../../../core/index.ts';
+import { failureOfAll, Rcode, rcodeName, type Name } from '../../../core/index.ts';
 import { UpstreamError, type Upstream, type UpstreamStream } from '../upstream/upstream.ts';
 import { gatesOf, type GateLists } from './gate-lists.ts';
 import type { GateText } from './gate-text.ts';
@@ -166,8 +166,8 @@ export class GatesOfZone implements Upstream {
     const [first, ...others] = failures;
     if (first !== undefined && others.length === 0) return first;
     const words = failures.map((failure) => failure.words).join('; ');
-    const { infoCode } = first ?? { infoCode: EdeCode.NO_REACHABLE_AUTHORITY };
-    return new UpstreamError(infoCode, words || `there is no gate for ${this.#zone.toString()}`);
+    const kind = failureOfAll(failures.map((failure) => failure.kind));
+    return new UpstreamError(kind, words || `there is no gate for ${this.#zone.toString()}`);
   }
 }
 
@@ -208,8 +208,5 @@ function rcodeOf(message: Buffer): number {
 }
 
 function noOf(way: GateWay, answer: Buffer): UpstreamError {
-  return new UpstreamError(
-    EdeCode.NO_REACHABLE_AUTHORITY,
-    `${way.upstream.label} answered ${rcodeName(rcodeOf(answer))}`,
-  );
+  return new UpstreamError('unreachable', `${way.upstream.label} answered ${rcodeName(rcodeOf(answer))}`);
 }

@@ -6,13 +6,14 @@
  * comes and the last look was longer ago than `fresh-time`; never two of one zone at a time.
  */
 import {
-  EdeCode,
+  failureOfAll,
   parseSoa,
   Rcode,
   serialCompare,
   TransferFormatError,
   TransferRefusedError,
   type Differences,
+  type FailureKind,
   type Log,
   type Name,
   type ZoneVersion,
@@ -46,8 +47,8 @@ export interface ZoneEnvironment {
 /** Why a zone has no version, or no newer one. */
 export interface ZoneProblem {
   readonly words: string;
-  /** For who asks for it (RFC 8914). */
-  readonly infoCode: number;
+  /** For who asks for it. */
+  readonly kind: FailureKind;
 }
 
 /** For so long a look that failed is not repeated for requests: what costs a whole transfer may fail for days. */
@@ -205,7 +206,7 @@ export class KeptZone {
       const order = serialCompare(serial, have.serial);
       if (!(order > 0)) {
         // Another server may have what this one has lost.
-        if (order !== 0) throw new UpstreamError(EdeCode.OTHER, olderWords(source, serial, have.serial));
+        if (order !== 0) throw new UpstreamError('other', olderWords(source, serial, have.serial));
         this.#confirm(have, expireSeconds);
         return;
       }
@@ -307,16 +308,16 @@ function olderWords({ label }: ZoneSource, there: number, here: number): string 
   return `${label} has serial ${String(there)}, which is older than ours, ${String(here)}; raise it there (RFC 1982)`;
 }
 
-/** The first problem counts for who asks; the words are of all. */
+/** The words are of all sources, and so is the kind. */
 function problemOf(source: ZoneSource, error: unknown, before: ZoneProblem | undefined): ZoneProblem {
   const message = error instanceof Error ? error.message : String(error);
   const words = message.includes(source.label) ? message : `${source.label}: ${message}`;
   // SERVFAIL: it would have the zone, and has not got it itself.
   const isAway = error instanceof TransferRefusedError && error.rcode === Rcode.SERVFAIL;
-  const otherwise = isAway ? EdeCode.NO_REACHABLE_AUTHORITY : EdeCode.INVALID_DATA;
-  const infoCode = error instanceof UpstreamError ? error.infoCode : otherwise;
-  if (before === undefined) return { words, infoCode };
-  return { words: `${before.words}; ${words}`, infoCode: before.infoCode };
+  const otherwise = isAway ? 'unreachable' : 'unusable';
+  const kind = error instanceof UpstreamError ? error.kind : otherwise;
+  if (before === undefined) return { words, kind };
+  return { words: `${before.words}; ${words}`, kind: failureOfAll([before.kind, kind]) };
 }
 
 /** Waits for a promise that never rejects, but not for longer than the signal says. */

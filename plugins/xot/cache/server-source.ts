@@ -5,7 +5,6 @@
  */
 import { randomInt } from 'node:crypto';
 import {
-  EdeCode,
   EdnsOptionCode,
   encodeMessage,
   expireOf,
@@ -54,10 +53,7 @@ export class ServerSource implements ZoneSource {
     );
     // What is not authoritative may be anybody's old copy.
     if (soa === undefined || !aa) {
-      throw new UpstreamError(
-        EdeCode.NOT_AUTHORITATIVE,
-        `${this.label} is not authoritative for ${zone.toString()}`,
-      );
+      throw new UpstreamError('unusable', `${this.label} is not authoritative for ${zone.toString()}`);
     }
     return { soa, expireSeconds: expireOf(message.edns) };
   }
@@ -106,10 +102,7 @@ export class ServerSource implements ZoneSource {
       stream.finish();
       return { ...reader.result(), expireSeconds: reader.expireSeconds };
     }
-    throw new UpstreamError(
-      EdeCode.NETWORK_ERROR,
-      `${this.label} ended the transfer of ${zone.toString()} early`,
-    );
+    throw new UpstreamError('broken', `${this.label} ended the transfer of ${zone.toString()} early`);
   }
 }
 

@@ -8,7 +8,6 @@
  * restart gives a serial that secondaries do not take until it is passed.
  */
 import {
-  EdeCode,
   serialCompare,
   writeCatalog,
   ZoneWriter,
@@ -88,6 +87,6 @@ export class CatalogProducer implements ZoneSource {
   }
 
   #isNotOurs(zone: Name): UpstreamError {
-    return new UpstreamError(EdeCode.NOT_AUTHORITATIVE, `${this.label}: ${zone.toString()} is another zone`);
+    return new UpstreamError('other', `${this.label}: ${zone.toString()} is another zone`);
   }
 }

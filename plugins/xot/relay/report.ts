@@ -4,15 +4,16 @@
  */
 import {
   DnsFormatError,
-  EdeCode,
   EdnsOptionCode,
   encodeMessage,
+  failureCodes,
   findOption,
   makeQuery,
   parseOpt,
   Rcode,
   RrType,
   TransferFormatError,
+  type FailureKind,
   type MessageWalker,
   type TransferForm,
 } from '../../../core/index.ts';
@@ -89,8 +90,11 @@ export function failureReply(error: unknown, style: ReplyStyle, report: RelayRep
   report.outcome = 'failed';
   report.rcode = Rcode.SERVFAIL;
   report.reason = failure.message;
-  const { infoCode } = failure;
-  const reply = refusalReply(style, { rcode: Rcode.SERVFAIL, infoCode, text: wordsForClient(infoCode) });
+  const { kind } = failure;
+  const reply = refusalReply(style, {
+    ...{ rcode: Rcode.SERVFAIL, infoCode: failureCodes[kind] },
+    text: wordsForClient[kind],
+  });
   report.octets += reply.length;
   return reply;
 }
@@ -99,19 +103,15 @@ export function failureReply(error: unknown, style: ReplyStyle, report: RelayRep
 function asFailure(error: unknown): UpstreamError | undefined {
   if (error instanceof UpstreamError) return error;
   if (error instanceof DnsFormatError || error instanceof TransferFormatError) {
-    return new UpstreamError(
-      EdeCode.INVALID_DATA,
-      `the answer of the primary is malformed: ${error.message}`,
-    );
+    return new UpstreamError('unusable', `the answer of the primary is malformed: ${error.message}`);
   }
   return undefined;
 }
 
 /** The client's operator learns the kind of failure, not the address of the primary behind the gate. */
-function wordsForClient(infoCode: number): string {
-  if (infoCode === EdeCode.NO_REACHABLE_AUTHORITY) return 'the primary cannot be reached';
-  if (infoCode === EdeCode.INVALID_DATA)
-    return 'the primary sent an answer that is malformed or not signed as agreed';
-  if (infoCode === EdeCode.OTHER) return 'the primary does not answer us; its operator and ours have to look';
-  return 'the connection to the primary broke';
-}
+const wordsForClient: Readonly<Record<FailureKind, string>> = {
+  unreachable: 'the primary cannot be reached',
+  broken: 'the connection to the primary broke',
+  unusable: 'the primary sent an answer that is malformed or not signed as agreed',
+  other: 'the primary does not answer us; its operator and ours have to look',
+};

@@ -8,8 +8,8 @@
  * Limitations: the primary knows us, not the client; what it is to refuse by itself it must refuse to all of our clients.
  */
 import {
-  EdeCode,
   encodeOpt,
+  failureCodes,
   MessageWalker,
   Opcode,
   Places,
@@ -138,7 +138,7 @@ export class UpdateRelay {
         return undefined;
       }
       const reply = failureReply(error, style, report);
-      const isLost = error instanceof UpstreamError && error.infoCode === EdeCode.NETWORK_ERROR;
+      const isLost = error instanceof UpstreamError && error.kind === 'broken';
       return isLost ? refusalReply(style, notKnown) : reply;
     } finally {
       this.#report(asked, report, this.#options.nowMs() - startedMs);
@@ -191,7 +191,7 @@ const udpPayloadSize = 1232;
 function readAnswer(octets: Buffer, report: RelayReport): OptPlace | undefined {
   const walker = new MessageWalker(octets);
   if (((walker.flags >> 11) & 15) !== Opcode.UPDATE) {
-    throw new UpstreamError(EdeCode.INVALID_DATA, 'the primary answered something else than the update');
+    throw new UpstreamError('unusable', 'the primary answered something else than the update');
   }
   let opt: OptPlace | undefined;
   while (walker.next()) if (walker.type === RrType.OPT) opt = optPlace(walker);
@@ -205,7 +205,7 @@ function readAnswer(octets: Buffer, report: RelayReport): OptPlace | undefined {
 const tooManyUpdates: Refusal = { ...tooMany, text: 'too many updates at once; try again later' };
 const notKnown: Refusal = {
   rcode: Rcode.SERVFAIL,
-  infoCode: EdeCode.NETWORK_ERROR,
+  infoCode: failureCodes.broken,
   text: 'the primary did not answer; whether the update was made is not known',
 };
 

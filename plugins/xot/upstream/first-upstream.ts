@@ -5,6 +5,7 @@
  * Limitations: a transfer that has begun is not gone on with at another server; who wants the zone asks again. An answer that says
  * no is an answer.
  */
+import { failureOfAll } from '../../../core/index.ts';
 import { UpstreamError, type Upstream, type UpstreamStream } from './upstream.ts';
 
 /** Milliseconds for which a server that failed is asked last. */
@@ -124,5 +125,5 @@ function together(failures: readonly UpstreamError[]): UpstreamError {
   if (first === undefined) throw new RangeError('there is no server');
   if (others.length === 0) return first;
   const words = failures.map(({ message }) => message).join('; ');
-  return new UpstreamError(first.infoCode, words, false, first);
+  return new UpstreamError(failureOfAll(failures.map(({ kind }) => kind)), words, false, first);
 }

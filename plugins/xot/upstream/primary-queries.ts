@@ -11,12 +11,12 @@ import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   DnsFormatError,
-  EdeCode,
   formatEndpoint,
   frame,
   FrameReader,
   Opcode,
   type Endpoint,
+  type FailureKind,
 } from '../../../core/index.ts';
 import type { TransferLimits } from '../limits.ts';
 import { isAnswerTo, opcodeOf } from './answers.ts';
@@ -192,15 +192,11 @@ class QueryConnection {
       this.#read(chunk);
     });
     socket.on('error', (error) => {
-      this.#fail(
-        EdeCode.NETWORK_ERROR,
-        `the connection to the primary ${this.#where} broke: ${error.message}`,
-        true,
-      );
+      this.#fail('broken', `the connection to the primary ${this.#where} broke: ${error.message}`, true);
     });
     for (const event of ['end', 'close'])
       socket.on(event, () => {
-        this.#fail(EdeCode.NETWORK_ERROR, `the primary ${this.#where} closed the connection`, true);
+        this.#fail('broken', `the primary ${this.#where} closed the connection`, true);
       });
     this.#send();
     this.#rest();
@@ -219,7 +215,7 @@ class QueryConnection {
       if (sealed === undefined) {
         const { settle } = question;
         this.#forget(question);
-        settle?.(new UpstreamError(EdeCode.OTHER, 'the message has no room for a signature'));
+        settle?.(new UpstreamError('other', 'the message has no room for a signature'));
         return [];
       }
       this.#asked.set(id, question);
@@ -238,7 +234,7 @@ class QueryConnection {
       for (const message of this.#reader.push(chunk)) this.#take(message);
     } catch (error) {
       if (!(error instanceof DnsFormatError)) throw error;
-      this.#fail(EdeCode.INVALID_DATA, `the primary ${this.#where} sent what is not DNS: ${error.message}`);
+      this.#fail('unusable', `the primary ${this.#where} sent what is not DNS: ${error.message}`);
     }
   }
 
@@ -247,7 +243,7 @@ class QueryConnection {
     const id = message.readUInt16BE(0);
     const question = this.#asked.get(id);
     if (question === undefined || !isAnswerTo(message, question.message)) {
-      this.#fail(EdeCode.INVALID_DATA, `the primary ${this.#where} sent an answer to another question`);
+      this.#fail('unusable', `the primary ${this.#where} sent an answer to another question`);
       return;
     }
     this.#asked.delete(id);
@@ -264,9 +260,7 @@ class QueryConnection {
     // Where nothing at all comes, the next would wait in vain.
     if (heardBefore === this.#heard) this.#isRetired = true;
     this.#forget(question);
-    settle?.(
-      new UpstreamError(EdeCode.NETWORK_ERROR, `the primary ${this.#where} sent nothing for ${ms} ms`),
-    );
+    settle?.(new UpstreamError('broken', `the primary ${this.#where} sent nothing for ${ms} ms`));
   }
 
   #forget(question: Question): void {
@@ -280,7 +274,7 @@ class QueryConnection {
   #rest(): void {
     if (this.#wanted > 0 || this.#failure !== undefined) return;
     if (this.#isRetired) {
-      this.#fail(EdeCode.NETWORK_ERROR, 'nobody asks any more');
+      this.#fail('broken', 'nobody asks any more');
       return;
     }
     clearTimeout(this.#restTimer);
@@ -289,8 +283,8 @@ class QueryConnection {
     }, restTimeMs);
   }
 
-  #fail(infoCode: number, message: string, byPrimary = false): void {
-    this.#end(new UpstreamError(infoCode, message, byPrimary && this.#heard > 0));
+  #fail(kind: FailureKind, message: string, byPrimary = false): void {
+    this.#end(new UpstreamError(kind, message, byPrimary && this.#heard > 0));
   }
 
   #end(failure: UpstreamError): void {

@@ -7,7 +7,13 @@
  */
 import net from 'node:net';
 import type { Socket } from 'node:net';
-import { DnsFormatError, EdeCode, formatEndpoint, frame, type Endpoint } from '../../../core/index.ts';
+import {
+  DnsFormatError,
+  formatEndpoint,
+  frame,
+  type Endpoint,
+  type FailureKind,
+} from '../../../core/index.ts';
 import { FrameBlocks, type Frames } from './frame-blocks.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -32,9 +38,7 @@ export function openSocket(
       settle();
       socket.destroy();
       const where = formatEndpoint(primary);
-      reject(
-        new UpstreamError(EdeCode.NO_REACHABLE_AUTHORITY, `the primary ${where} cannot be reached: ${why}`),
-      );
+      reject(new UpstreamError('unreachable', `the primary ${where} cannot be reached: ${why}`));
     };
     const onError = (error: Error): void => {
       fail(error.message);
@@ -124,14 +128,10 @@ export class PrimaryConnection {
   #begin(socket: Socket): void {
     this.#socket = socket;
     socket.on('error', (error) => {
-      this.#fail(
-        EdeCode.NETWORK_ERROR,
-        `the connection to the primary ${this.#where} broke: ${error.message}`,
-        true,
-      );
+      this.#fail('broken', `the connection to the primary ${this.#where} broke: ${error.message}`, true);
     });
     socket.on('close', () => {
-      this.#fail(EdeCode.NETWORK_ERROR, `the primary ${this.#where} closed the connection`, true);
+      this.#fail('broken', `the primary ${this.#where} closed the connection`, true);
       this.onClosed?.();
     });
     // What came before.
@@ -147,10 +147,7 @@ export class PrimaryConnection {
         resolve();
       };
       const timer = setTimeout(() => {
-        this.#fail(
-          EdeCode.NETWORK_ERROR,
-          `the primary ${this.#where} sent nothing for ${String(timeoutMs)} ms`,
-        );
+        this.#fail('broken', `the primary ${this.#where} sent nothing for ${String(timeoutMs)} ms`);
       }, timeoutMs);
       this.#wake = wake;
       signal.addEventListener('abort', wake);
@@ -166,7 +163,7 @@ export class PrimaryConnection {
       this.#ready = this.#blocks.filled(octets);
     } catch (error) {
       if (!(error instanceof DnsFormatError)) throw error;
-      this.#fail(EdeCode.INVALID_DATA, `the primary ${this.#where} sent what is not DNS: ${error.message}`);
+      this.#fail('unusable', `the primary ${this.#where} sent what is not DNS: ${error.message}`);
       return false;
     }
     if (this.#ready === undefined) return true;
@@ -174,8 +171,8 @@ export class PrimaryConnection {
     return false;
   }
 
-  #fail(infoCode: number, message: string, byPrimary = false): void {
-    this.#failure ??= new UpstreamError(infoCode, message, byPrimary && this.#used && !this.#heard);
+  #fail(kind: FailureKind, message: string, byPrimary = false): void {
+    this.#failure ??= new UpstreamError(kind, message, byPrimary && this.#used && !this.#heard);
     this.#socket?.destroy();
     this.#wake?.();
   }

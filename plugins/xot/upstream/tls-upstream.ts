@@ -5,13 +5,7 @@
  *
  * Limitations: no TSIG inside of TLS; requests are not padded.
  */
-import {
-  DnsFormatError,
-  EdeCode,
-  NoAnswerError,
-  type NoAnswerReason,
-  type ServerLink,
-} from '../../../core/index.ts';
+import { DnsFormatError, NoAnswerError, type ServerLink } from '../../../core/index.ts';
 import { isAnswerTo } from './answers.ts';
 import { UpstreamError, type Upstream, type UpstreamStream } from './upstream.ts';
 
@@ -36,7 +30,7 @@ export class TlsUpstream implements Upstream {
     try {
       const answer = await this.#link.ask(message, signal);
       if (isAnswerTo(answer, message)) return answer;
-      throw new UpstreamError(EdeCode.INVALID_DATA, `the ${this.label} sent an answer to another question`);
+      throw new UpstreamError('unusable', `the ${this.label} sent an answer to another question`);
     } catch (error) {
       signal.throwIfAborted();
       throw asUpstreamError(this.label, error);
@@ -63,7 +57,7 @@ export class TlsUpstream implements Upstream {
 
   #begin(): void {
     if (this.#isClosed && this.#underWay === 0)
-      throw new UpstreamError(EdeCode.NETWORK_ERROR, `the ${this.label} is not asked any more`);
+      throw new UpstreamError('broken', `the ${this.label} is not asked any more`);
     this.#underWay += 1;
   }
 
@@ -131,23 +125,11 @@ class TlsTransfer implements UpstreamStream {
   }
 }
 
-/** What the one who asks us is told (RFC 8914). */
-const infoCodes: Readonly<Partial<Record<NoAnswerReason, number>>> = {
-  'connection-lost': EdeCode.NETWORK_ERROR,
-  'no-answer': EdeCode.NETWORK_ERROR,
-  'not-dns': EdeCode.INVALID_DATA,
-  'too-many-requests': EdeCode.OTHER,
-  closed: EdeCode.NETWORK_ERROR,
-};
-
 function asUpstreamError(label: string, error: unknown): unknown {
-  if (error instanceof NoAnswerError) {
-    const infoCode = infoCodes[error.reason] ?? EdeCode.NO_REACHABLE_AUTHORITY;
-    return new UpstreamError(infoCode, error.message, false, error);
-  }
+  if (error instanceof NoAnswerError) return new UpstreamError(error.kind, error.message, false, error);
   if (error instanceof DnsFormatError) {
     const words = `the answer of the ${label} is malformed: ${error.message}`;
-    return new UpstreamError(EdeCode.INVALID_DATA, words, false, error);
+    return new UpstreamError('unusable', words, false, error);
   }
   return error;
 }

@@ -1,12 +1,5 @@
 /** TSIG on messages to a primary that are answered by one each, and its errors as those of a server (RFC 8945). */
-import {
-  DnsFormatError,
-  EdeCode,
-  signQuery,
-  TsigError,
-  TsigVerifier,
-  type TsigKey,
-} from '../../../core/index.ts';
+import { DnsFormatError, signQuery, TsigError, TsigVerifier, type TsigKey } from '../../../core/index.ts';
 import type { Seal } from './primary-queries.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -48,7 +41,7 @@ export function takenFor<T>(label: string, take: () => T): T {
       const isRefusal = error.reason.startsWith('refused-by-server:');
       const words = `the answer of the ${label} is not taken (TSIG): ${error.message}`;
       throw new UpstreamError(
-        isRefusal ? EdeCode.OTHER : EdeCode.INVALID_DATA,
+        isRefusal ? 'other' : 'unusable',
         isRefusal ? `the ${label} refuses (TSIG): ${error.message}` : words,
         false,
         error,
@@ -56,7 +49,7 @@ export function takenFor<T>(label: string, take: () => T): T {
     }
     if (error instanceof DnsFormatError) {
       const words = `the answer of the ${label} is malformed: ${error.message}`;
-      throw new UpstreamError(EdeCode.INVALID_DATA, words, false, error);
+      throw new UpstreamError('unusable', words, false, error);
     }
     throw error;
   }

@@ -4,6 +4,7 @@
  *
  * Limitations: what an answer says is judged by who asked; here it is only made sure that it is an answer, from that server.
  */
+import type { FailureKind } from '../../../core/index.ts';
 
 /** One server, or a list of servers of which the first that answers is taken. */
 export interface Upstream {
@@ -47,19 +48,19 @@ export interface UpstreamStream extends AsyncIterable<readonly Buffer[]> {
   finish(): void;
 }
 
-/** What went wrong at the server, with the Extended DNS Error that tells who asked us (RFC 8914). */
+/** What went wrong at the server, with what kind of failure it is for who asked us (core/dns/failure.ts). */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   readonly code = 'XOT_UPSTREAM';
   readonly blame = 'upstream';
-  readonly infoCode: number;
+  readonly kind: FailureKind;
   /** Whether the connection had been used before, and the server closed it before it answered. */
   readonly stale: boolean;
 
   /** `words` name the server, and are for the log: who asks us may not have to know where it is. */
-  constructor(infoCode: number, words: string, stale = false, cause?: unknown) {
+  constructor(kind: FailureKind, words: string, stale = false, cause?: unknown) {
     super(words, cause === undefined ? undefined : { cause });
-    this.infoCode = infoCode;
+    this.kind = kind;
     this.stale = stale;
   }
 

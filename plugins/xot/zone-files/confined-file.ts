@@ -8,7 +8,6 @@
 import { constants, type BigIntStats } from 'node:fs';
 import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve, sep } from 'node:path';
-import { EdeCode } from '../../../core/index.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 
 export interface ConfinedFile {
@@ -77,7 +76,7 @@ export async function inWords<T>(path: string, work: () => Promise<T>): Promise<
 }
 
 export function unusable(words: string, cause?: unknown): UpstreamError {
-  return new UpstreamError(EdeCode.INVALID_DATA, words, false, cause);
+  return new UpstreamError('unusable', words, false, cause);
 }
 
 function wordsOf(error: unknown): string {

@@ -22,7 +22,7 @@ const limits: AnswerLimits = {
   questions: 10,
   keep: { ttlMax: 86_400, negativeMax: 3_600, failure: 2 },
 };
-const failure = { failure: 'nobody answers', isTimeout: true };
+const failure = { failure: 'nobody answers', isTimeout: true, kind: 'unreachable' } as const;
 const soa = 'example. 60 SOA ns.example. host.example. 1 2 3 4 60';
 
 describe('Answers', () => {

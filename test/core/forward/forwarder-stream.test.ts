@@ -116,6 +116,7 @@ describe('Forwarder over TCP', () => {
     expect(outcome).to.deep.equal({
       failure: `resolver 127.0.0.1:${server.port} sent over TCP what is not DNS`,
       isTimeout: false,
+      kind: 'unusable',
     });
   });
 
@@ -144,7 +145,7 @@ describe('Forwarder over TCP', () => {
     });
     const outcome = await ask(bed.forwarder([tcp(server)]), '6.example');
     expect(outcome).to.have.property('failure').that.includes(`127.0.0.1:${server.port}`);
-    expect(outcome).to.have.property('isTimeout', false);
+    expect(outcome).to.include({ isTimeout: false, kind: 'broken' });
     expect(heard).to.equal(2);
   });
 
@@ -238,11 +239,12 @@ describe('Forwarder over TCP', () => {
     expect(await ask(forwarder, '4.example')).to.deep.equal({
       failure: '3 questions are under way, which is the limit',
       isTimeout: false,
+      kind: 'other',
     });
     expect(forwarder.underWay).to.equal(3);
     forwarder.close();
     for (const outcome of await Promise.all(waiting)) {
-      expect(outcome).to.deep.equal({ failure: 'forwarding was shut down', isTimeout: false });
+      expect(outcome).to.deep.equal({ failure: 'forwarding was shut down', isTimeout: false, kind: 'other' });
     }
     expect(await ask(forwarder, '5.example')).to.have.property('failure', 'forwarding was shut down');
     expect(forwarder.underWay).to.equal(0);
@@ -264,6 +266,7 @@ describe('Forwarder over TCP', () => {
     expect(await ask(bed.forwarder([tcp(server)], limits), '2.example')).to.deep.equal({
       failure: `resolver 127.0.0.1:${server.port} did not answer in time`,
       isTimeout: true,
+      kind: 'broken',
     });
   });
 

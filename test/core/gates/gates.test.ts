@@ -178,8 +178,20 @@ describe('the gates of an agent', () => {
     link(one).behaviour = { kind: 'waits' };
     link(two).behaviour = { kind: 'waits' };
     const error = await failure(gates.ask(query, 100));
-    expect(error.isTimeout).to.equal(true);
+    expect(error).to.include({ isTimeout: true, kind: 'unreachable' });
     expect(error.message).to.match(/no answer in 100 ms/);
+  });
+
+  it('says that none could be reached only if there was no connection to any of them [RFC8914-4.23] [RFC8914-4.24]', async () => {
+    open(both);
+    link(one).behaviour = { kind: 'fails', reason: 'connect-failed', nextMs: nowMs };
+    link(two).behaviour = { kind: 'fails', reason: 'server-key-mismatch', nextMs: nowMs };
+    expect((await failure(gates.ask(query, 1000))).kind).to.equal('unreachable');
+    link(two).behaviour = { kind: 'fails', reason: 'not-dns', nextMs: nowMs };
+    expect((await failure(gates.ask(query, 1000))).kind).to.equal('unusable');
+    link(two).behaviour = { kind: 'waits' };
+    link(two).state = { kind: 'up', proof: 'DANE-EE', connections: 1 };
+    expect((await failure(gates.ask(query, 100))).kind).to.equal('broken');
   });
 
   for (const reason of ['connection-lost', 'closed', 'given-up', 'no-answer'] as const) {

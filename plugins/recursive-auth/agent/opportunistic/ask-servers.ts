@@ -2,7 +2,14 @@
  * One question, to one server after the other: the next is asked when the one before has failed, has nothing useful to say, or has
  * been silent for a while; the first useful answer counts, from whomever it comes. There is an end to it in any case.
  */
-import { GatesError, Rcode, rcodeName, rcodeOf } from '../../../../core/index.ts';
+import {
+  failureOfAll,
+  GatesError,
+  Rcode,
+  rcodeName,
+  rcodeOf,
+  type FailureKind,
+} from '../../../../core/index.ts';
 import type { ProbedServer } from './probed-server.ts';
 import { isUseful, type ServerEnd } from './server-question.ts';
 
@@ -35,7 +42,8 @@ class Round {
   readonly #reject: (error: GatesError) => void;
   readonly #deadline: NodeJS.Timeout;
   readonly #underWay = new Set<Try>();
-  readonly #failures = new Set<string>();
+  /** The words for them, and of what kind they are. */
+  readonly #failures = new Map<string, FailureKind>();
   #next = 0;
   #patience: NodeJS.Timeout | undefined;
   #poorAnswer: Buffer | undefined;
@@ -79,7 +87,7 @@ class Round {
     const nowMs = performance.now();
     if (!Buffer.isBuffer(outcome)) {
       server.rapport.noteFailure(nowMs);
-      this.#failures.add(`${server.address}: ${outcome.failure}`);
+      this.#failures.set(`${server.address}: ${outcome.failure}`, outcome.kind);
       this.advance();
       return;
     }
@@ -92,19 +100,23 @@ class Round {
     // SERVFAIL speaks of the name that was asked for, the others of the server.
     const code = rcodeOf(outcome);
     if (code === Rcode.SERVFAIL || this.#poorAnswer === undefined) this.#poorAnswer = outcome;
-    this.#failures.add(`${server.address} answered ${rcodeName(code)}`);
+    this.#failures.set(`${server.address} answered ${rcodeName(code)}`, 'unreachable');
     this.advance();
   }
 
   #finish(isTimeout: boolean): void {
-    for (const { server } of this.#underWay) this.#failures.add(`${server.address} did not answer in time`);
+    for (const { server } of this.#underWay) {
+      // By UDP nobody knows whether it is there; over a connection that is there it has heard the question.
+      const kind = server.isAskedOverConnection ? 'broken' : 'unreachable';
+      this.#failures.set(`${server.address} did not answer in time`, kind);
+    }
     this.#end();
     if (this.#poorAnswer !== undefined) {
       this.#resolve(this.#poorAnswer);
       return;
     }
-    const words = [...this.#failures].join('; ') || 'there is no server';
-    this.#reject(new GatesError(words, isTimeout));
+    const words = [...this.#failures.keys()].join('; ') || 'there is no server';
+    this.#reject(new GatesError(words, isTimeout, failureOfAll(this.#failures.values())));
   }
 
   #end(): void {

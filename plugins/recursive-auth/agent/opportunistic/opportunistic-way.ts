@@ -28,10 +28,11 @@ export class OpportunisticWay implements ZoneWay {
 
   async ask(query: Buffer, timeMs: number): Promise<Buffer> {
     const { limits, serverAt } = this.#options;
-    if (questionEnd(query) === 0) throw new GatesError('the query is not one with one question', false);
+    if (questionEnd(query) === 0)
+      throw new GatesError('the query is not one with one question', false, 'other');
     const startMs = performance.now();
     this.#addresses = await this.#find(timeMs);
-    if (this.#isClosed) throw new GatesError('the zone is not asked for any more', false);
+    if (this.#isClosed) throw new GatesError('the zone is not asked for any more', false, 'other');
     const found = this.#addresses.flatMap((address) => serverAt(address) ?? []);
     const nowMs = performance.now();
     return askServers({
@@ -56,18 +57,21 @@ export class OpportunisticWay implements ZoneWay {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
-        reject(new GatesError('the addresses of its name servers were not found in time', true));
+        reject(
+          new GatesError('the addresses of its name servers were not found in time', true, 'unreachable'),
+        );
       }, timeMs);
     });
     try {
       const found = await Promise.race([this.#options.find(), late]);
       const addresses = [...new Set(found)].filter((address) => isIP(address) !== 0);
-      if (addresses.length === 0) throw new GatesError('no address of its name servers is known', false);
+      if (addresses.length === 0)
+        throw new GatesError('no address of its name servers is known', false, 'unreachable');
       return addresses.slice(0, this.#options.limits['zone-servers']);
     } catch (error) {
       if (error instanceof GatesError) throw error;
       const words = error instanceof Error ? error.message : String(error);
-      throw new GatesError(`its name servers cannot be found: ${words}`, false);
+      throw new GatesError(`its name servers cannot be found: ${words}`, false, 'unreachable');
     } finally {
       clearTimeout(timer);
     }

@@ -118,6 +118,11 @@ export class ProbedServer {
     return opening > 0 ? 'opening' : 'none';
   }
 
+  /** Whether questions wait for answers over a connection of TLS that is there. */
+  get isAskedOverConnection(): boolean {
+    return this.#encrypted > 0 && this.session === 'open';
+  }
+
   get limits(): OpportunisticLimits {
     return this.#means.limits;
   }

@@ -6,10 +6,10 @@
  * the same, such as a resolver that refuses us. So as long as a server has said nothing useful by TLS, what is not useful is
  * compared with what it says in clear; if that is better, TLS has failed.
  */
-import { Rcode, rcodeName, rcodeOf } from '../../../../core/index.ts';
+import { Rcode, rcodeName, rcodeOf, type OneServerFailure } from '../../../../core/index.ts';
 import type { ProbedServer } from './probed-server.ts';
 
-export type ServerEnd = Buffer | { readonly failure: string };
+export type ServerEnd = Buffer | OneServerFailure;
 
 export class ServerQuestion {
   readonly #server: ProbedServer;
@@ -56,7 +56,7 @@ export class ServerQuestion {
     const server = this.#server;
     this.#giveUp = server.askEncrypted(this.#query, (outcome) => {
       if (Buffer.isBuffer(outcome)) this.#takeEncrypted(outcome);
-      else this.#lostEncrypted(outcome.failure);
+      else this.#lostEncrypted(outcome);
     });
   }
 
@@ -72,11 +72,11 @@ export class ServerQuestion {
     this.#askInClear();
   }
 
-  #lostEncrypted(failure: string): void {
+  #lostEncrypted(outcome: OneServerFailure): void {
     const server = this.#server;
     server.meters.question('tls', 'failed');
     if (server.isClosed) {
-      this.#finish({ failure });
+      this.#finish(outcome);
       return;
     }
     if (server.epoch !== this.#epoch && !this.#isSecondTry) {
@@ -84,7 +84,7 @@ export class ServerQuestion {
       this.begin();
       return;
     }
-    this.#noteLost(failure);
+    this.#noteLost(outcome.failure);
     this.#askInClear();
   }
 

@@ -89,7 +89,7 @@ describe('the requests of an agent', () => {
         ask: (query, end) => {
           const message = parseMessage(query);
           inClear.push(message);
-          if (network === undefined) end({ failure: 'silence', isTimeout: true });
+          if (network === undefined) end({ failure: 'silence', isTimeout: true, kind: 'unreachable' });
           else end(encodeMessage(network(message)));
         },
         close: () => undefined,
@@ -237,14 +237,23 @@ describe('the requests of an agent', () => {
     expect(await askOctets(encodeMessage(makeResponse(query(), {})))).to.equal(undefined);
   });
 
-  it('says SERVFAIL and why when no gate can be reached [RFC8914-4.24]', async () => {
+  it('says SERVFAIL and why when no gate can be reached [RFC8914-4.23]', async () => {
     link.behaviour = { kind: 'fails', reason: 'server-key-mismatch', nextMs: Infinity };
     const reply = await ask(query());
     expect(reply.header.rcode).to.equal(Rcode.SERVFAIL);
     const [error] = errorsOf(reply);
-    expect(error?.code).to.equal(EdeCode.NETWORK_ERROR);
+    expect(error?.code).to.equal(EdeCode.NO_REACHABLE_AUTHORITY);
     expect(error?.text).to.match(/^no gate can be reached: server 192\.0\.2\.1:853#gate\.example: the key/);
     expect(await source('failed')).to.equal(1);
+  });
+
+  it('says so when a gate could be reached and the connection broke, or gave nothing of use [RFC8914-4.24]', async () => {
+    for (const reason of ['connection-lost', 'no-answer', 'not-dns'] as const) {
+      link.behaviour = { kind: 'fails', reason, nextMs: Infinity };
+      const [error] = errorsOf(await ask(query()));
+      expect(error?.code, reason).to.equal(EdeCode.NETWORK_ERROR);
+      expect(error?.text).to.match(/^no gate answers: server 192/);
+    }
   });
 
   it('ends within its time when the gate is silent', async () => {

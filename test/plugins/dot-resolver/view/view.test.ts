@@ -62,7 +62,7 @@ describe('a view that forwards', () => {
 
   it('hands on why there is no answer', () => {
     const bed = asking(openView({ upstreams }), 'www.example');
-    const failure = { failure: '127.0.0.1:5300 says nothing', isTimeout: true };
+    const failure = { failure: '127.0.0.1:5300 says nothing', isTimeout: true, kind: 'unreachable' } as const;
     bed.forwarded[0]!.end(failure);
     expect(bed.outcome).to.equal(failure);
   });
@@ -307,8 +307,8 @@ describe('an alias of a local zone that leads to an upstream', () => {
 
   it('has no answer where the upstream has none', () => {
     const bed = asking(withZone('a CNAME www.other.'), 'a.corp.example');
-    bed.forwarded[0]!.end({ failure: 'silence', isTimeout: true });
-    expect(bed.outcome).to.deep.equal({ failure: 'silence', isTimeout: true });
+    bed.forwarded[0]!.end({ failure: 'silence', isTimeout: true, kind: 'unreachable' });
+    expect(bed.outcome).to.deep.equal({ failure: 'silence', isTimeout: true, kind: 'unreachable' });
   });
 
   it('has no answer where the upstream sends nonsense', () => {

@@ -289,15 +289,15 @@ describe('the questions of a recursive resolver', () => {
     });
   });
 
-  it('get SERVFAIL with the reason when no server of a strict zone can be had [RFC8914-4.23]', async () => {
-    corp.answer = () => new GatesError('192.0.2.1:853: the key is not the one', false);
+  it('get SERVFAIL with the reason when no server of a strict zone can be had [RFC8914-4.23] [RFC8914-4.24]', async () => {
+    corp.answer = () => new GatesError('192.0.2.1:853: the key is not the one', false, 'unreachable');
     const reply = await ask(query());
     expect([reply.header.rcode, errorOf(reply)?.code]).to.deep.equal([
       Rcode.SERVFAIL,
       EdeCode.NO_REACHABLE_AUTHORITY,
     ]);
     expect(errorOf(reply)?.text).to.equal('corp.example: 192.0.2.1:853: the key is not the one');
-    corp.answer = () => new GatesError('no answer in 5000 ms', true);
+    corp.answer = () => new GatesError('no answer in 5000 ms', true, 'broken');
     expect(errorOf(await ask(query()))?.code).to.equal(EdeCode.NETWORK_ERROR);
     const text = await metrics.text();
     expect(text).to.include('danced_agent_zone_answers_total{zone="corp.example",source="failed"} 2');
@@ -341,7 +341,7 @@ describe('the questions of a recursive resolver', () => {
   describe('that our own resolver may have asked', () => {
     it('wait for a shorter time, and say what is wrong', async () => {
       [isUp, lookedFor] = [false, '_853._tcp.ns1.corp.example'];
-      corp.answer = () => new GatesError('no answer in 2000 ms', true);
+      corp.answer = () => new GatesError('no answer in 2000 ms', true, 'unreachable');
       for (const name of ['ns1.corp.example', '_853._tcp.NS1.corp.example', 'corp.example']) {
         const reply = await ask(query({ name: Name.parse(name) }));
         expect(reply.header.rcode).to.equal(Rcode.SERVFAIL);

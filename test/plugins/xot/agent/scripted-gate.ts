@@ -1,5 +1,5 @@
 /** A server upstream that answers as the test says. */
-import { EdeCode, RrType } from '../../../../core/dns/constants.ts';
+import { RrType } from '../../../../core/dns/constants.ts';
 import { parseMessage, type Message } from '../../../../core/dns/message.ts';
 import {
   UpstreamError,
@@ -79,7 +79,7 @@ export function refusing(rcode: number): Script {
 }
 
 export const unreachable: Script = () => {
-  throw new UpstreamError(EdeCode.NO_REACHABLE_AUTHORITY, 'the server is not proved');
+  throw new UpstreamError('unreachable', 'the server is not proved');
 };
 
 /** Breaks after the first message. */
@@ -89,7 +89,7 @@ export const breaking: Script = (query) => {
   return Object.assign(messages, {
     [Symbol.iterator]: function* () {
       yield first!;
-      throw new UpstreamError(EdeCode.NETWORK_ERROR, 'the connection broke');
+      throw new UpstreamError('broken', 'the connection broke');
     },
   });
 };

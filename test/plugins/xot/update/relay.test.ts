@@ -184,13 +184,13 @@ describe('relaying an update', () => {
   const failures: [title: string, error: Error, code: number, text: RegExp][] = [
     [
       'lost its connection',
-      new UpstreamError(EdeCode.NETWORK_ERROR, 'broke'),
+      new UpstreamError('broken', 'broke'),
       EdeCode.NETWORK_ERROR,
       /whether the update was made is not known/,
     ],
     [
       'cannot be reached',
-      new UpstreamError(EdeCode.NO_REACHABLE_AUTHORITY, 'no'),
+      new UpstreamError('unreachable', 'no'),
       EdeCode.NO_REACHABLE_AUTHORITY,
       /cannot be reached/,
     ],

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { EdeCode } from '../../../../core/dns/constants.ts';
 import { FirstUpstream } from '../../../../plugins/xot/upstream/first-upstream.ts';
 import {
   UpstreamError,
@@ -51,7 +50,7 @@ class Scripted implements Upstream {
 
   #error(): Error {
     if (this.does === 'throw') return new Error('a defect');
-    return new UpstreamError(EdeCode.NETWORK_ERROR, `${this.label} broke`);
+    return new UpstreamError('broken', `${this.label} broke`);
   }
 }
 

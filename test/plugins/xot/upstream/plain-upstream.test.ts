@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { EdeCode, Opcode, Rcode, RrType } from '../../../../core/dns/constants.ts';
+import { Opcode, Rcode, RrType } from '../../../../core/dns/constants.ts';
 import { frame } from '../../../../core/dns/framing.ts';
 import { encodeMessage, makeResponse, parseMessage } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
@@ -82,7 +82,7 @@ describe('PlainUpstream', () => {
         send(frame(encodeMessage({ ...makeResponse(message, {}), questions: [] })));
       };
       expect(parseMessage(await upstream.ask(update, never)).header.rcode).to.equal(0);
-      expect((await failureOf(upstream.ask(notify, never))).infoCode).to.equal(EdeCode.INVALID_DATA);
+      expect((await failureOf(upstream.ask(notify, never))).kind).to.equal('unusable');
     });
 
     it('does not say an UPDATE twice, where it would ask a query again [RFC2136-3]', async () => {
@@ -109,7 +109,7 @@ describe('PlainUpstream', () => {
       const nobody = new PlainUpstream({ address: '127.0.0.1', port }, times);
       const error = await failureOf(nobody.ask(notify, never));
       expect(error).to.include({ code: 'XOT_UPSTREAM', blame: 'upstream' });
-      expect(error.infoCode).to.equal(EdeCode.NO_REACHABLE_AUTHORITY);
+      expect(error.kind).to.equal('unreachable');
       expect(error.words).to.include(`primary 127.0.0.1:${port} cannot be reached`);
     });
   });
@@ -218,7 +218,7 @@ describe('PlainUpstream', () => {
         () => false,
       );
       const error = await failureOf(upstream.ask(request({ type: RrType.SOA }), never));
-      expect(error.infoCode).to.equal(EdeCode.INVALID_DATA);
+      expect(error.kind).to.equal('unusable');
       expect(error.words).to.include(upstream.label).and.include('not signed');
     });
 
@@ -254,7 +254,7 @@ describe('PlainUpstream', () => {
       for (const asked of [upstream.ask(request({ type: RrType.SOA }), never), all(request(), 1)]) {
         const error = await failureOf(asked);
         expect(error.words).to.include(upstream.label).and.include('BADKEY');
-        expect(error.infoCode).to.equal(EdeCode.OTHER);
+        expect(error.kind).to.equal('other');
       }
     });
 

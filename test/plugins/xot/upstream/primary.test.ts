@@ -1,7 +1,6 @@
 import { mock } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { EdeCode } from '../../../../core/dns/constants.ts';
 import { frame } from '../../../../core/dns/framing.ts';
 import { frameAll } from '../../../support/frame-all.ts';
 import { PrimaryPool, type PrimaryConnection } from '../../../../plugins/xot/upstream/primary.ts';
@@ -130,7 +129,7 @@ describe('PrimaryPool', () => {
     expect(error).to.include({
       code: 'XOT_UPSTREAM',
       blame: 'upstream',
-      infoCode: EdeCode.NO_REACHABLE_AUTHORITY,
+      kind: 'unreachable',
     });
     expect(error?.message).to.include('cannot be reached');
   });
@@ -160,7 +159,7 @@ describe('PrimaryPool', () => {
       connection.send(request());
       const failure = failureOf(connection.read(1_000, never));
       mock.timers.tick(1_000);
-      expect(await failure).to.include({ infoCode: EdeCode.NETWORK_ERROR, stale: false });
+      expect(await failure).to.include({ kind: 'broken', stale: false });
     });
 
     it('gives whole messages that came before the end, then says that it is the end', async () => {
@@ -171,7 +170,7 @@ describe('PrimaryPool', () => {
       const connection = await take();
       connection.send(request());
       expect((await connection.read(1_000, never)).messages).to.have.length(1);
-      expect(await failureOf(connection.read(1_000, never))).to.include({ infoCode: EdeCode.NETWORK_ERROR });
+      expect(await failureOf(connection.read(1_000, never))).to.include({ kind: 'broken' });
     });
 
     it('stops when the client leaves', async () => {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { defaultClientLimits, type ClientLimits } from '../../../../core/client/limits.ts';
 import { ServerLink } from '../../../../core/client/server-link.ts';
-import { EdeCode, Opcode, RrType } from '../../../../core/dns/constants.ts';
+import { Opcode, RrType } from '../../../../core/dns/constants.ts';
 import { frame } from '../../../../core/dns/framing.ts';
 import { makeResponse, parseMessage } from '../../../../core/dns/message.ts';
 import { Name } from '../../../../core/dns/name.ts';
@@ -115,7 +115,7 @@ describe('TlsUpstream', () => {
       await begin(options, {}, name);
       for (const asked of [upstream.ask(query, never), all()]) {
         const error = await failureOf(asked);
-        expect(error.infoCode).to.equal(EdeCode.NO_REACHABLE_AUTHORITY);
+        expect(error.kind).to.equal('unreachable');
         expect(error.words).to.include(String(server.port));
       }
       expect(server.heard).to.deep.equal([]);
@@ -134,7 +134,7 @@ describe('TlsUpstream', () => {
     await begin();
     for (const opcode of [Opcode.NOTIFY, Opcode.QUERY]) {
       const message = request({ type: RrType.SOA, header: { opcode } });
-      expect((await failureOf(upstream.ask(message, never))).infoCode).to.equal(EdeCode.INVALID_DATA);
+      expect((await failureOf(upstream.ask(message, never))).kind).to.equal('unusable');
     }
   });
 
@@ -154,7 +154,7 @@ describe('TlsUpstream', () => {
       socket.end(frame(answer(message, [soa(7)])));
     };
     await begin();
-    expect((await failureOf(all())).infoCode).to.equal(EdeCode.NETWORK_ERROR);
+    expect((await failureOf(all())).kind).to.equal('broken');
     expect(server.heard).to.have.length(1);
     onQuery = ({ socket }) => socket.end();
     await failureOf(all());
