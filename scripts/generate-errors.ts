@@ -143,6 +143,10 @@ const connectionEnds: Record<ConnectionEnd, Row> = {
     'the access list lost the client while it was connected',
     'Put it back, if that was a mistake.',
   ],
+  'anonymous-refused': [
+    '`on-failure` was changed to `alert`, and the client was not identified; the line `anonymous connections ended` says how many there were',
+    'Nothing, if that was meant. A client that should be known: the line `client is anonymous` says why it was not.',
+  ],
   'reply-broken': ['a defect of danced; the line `defect` before it has the error', 'Report it, please.'],
   'gate-closing': ['the gate was stopping', 'Nothing: clients come again.'],
   'tls-error': ['the connection broke', 'Nothing, if it is rare.'],

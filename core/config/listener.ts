@@ -51,7 +51,7 @@ export function listenerKeys({ onFailure }: { readonly onFailure: 'alert' | 'ano
       }),
     'on-failure': choice(['alert', 'anonymous']).default(onFailure).meta({
       description:
-        'What a client gets that is not identified: the TLS alert `handshake_failure`, or service as an anonymous client, with what the access list gives to `anonymous`. Then who is not identified only because the DNS or the access list is away is tried again, and who was is served as an anonymous client meanwhile.',
+        'What a client gets that is not identified: the TLS alert `handshake_failure`, or service as an anonymous client, with what the access list gives to `anonymous`. Then who is not identified only because the DNS or the access list is away is tried again, and who was is served as an anonymous client meanwhile. A reload that makes it `alert` ends the connections of anonymous clients.',
     }),
     dialect: choice(['draft-13', 'draft-09']).default('draft-13').meta({
       description:

@@ -214,7 +214,10 @@ export interface Gate {
   /** Resolves when every address listens; rejects with the first that cannot. */
   open(): Promise<readonly Endpoint[]>;
   setLimits(limits: ConnectionLimits): void;
-  /** For connections that are to come. Throws where the addon is missed, and then nothing changes. */
+  /**
+   * For connections that are to come; those of clients that are not identified end where `onFailure` lets none in any more. Throws
+   * where the addon is missed, and then nothing changes.
+   */
   setTls(tls: ListenerTls): void;
   /** Stops listening, lets replies under way finish, then closes; at most `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;

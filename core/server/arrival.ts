@@ -183,10 +183,12 @@ function refuse(
   socket: TLSSocket,
   { credentials, clientId, connectionId }: PeerSnapshot,
   tls: ListenerTls,
-  { takesAnonymous }: ArrivalMeans,
+  { takesAnonymous, tls: tlsNow }: ArrivalMeans,
   { whyNot, source, proving }: No,
 ): Arrival {
-  if (tls.onFailure === 'anonymous' && !mustAbort(whyNot.reason, source) && takesAnonymous()) {
+  // The listener may have become another while the client was asked for.
+  const letsIn = tls.onFailure === 'anonymous' && tlsNow().onFailure === 'anonymous';
+  if (letsIn && !mustAbort(whyNot.reason, source) && takesAnonymous()) {
     const claimant = credentials && { shown: { credentials, clientId }, tls };
     return { outcome: 'anonymous', socket, whyNot, claimant, settled: Promise.resolve(proving) };
   }

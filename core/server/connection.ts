@@ -73,6 +73,7 @@ export class Connection {
   /** Changes of the access list up to when it began. */
   readonly #changesBefore: number;
   #served: ServedConnection | undefined;
+  #keeper: IdentityKeeper | undefined;
   #closing = false;
 
   /** @param visitor decides for the client's address */
@@ -100,6 +101,11 @@ export class Connection {
     this.#closing = true;
     this.#served?.stop('gate-closing');
     this.#raw.destroy();
+  }
+
+  /** The listener lets nobody in any more that is not identified. Ends the connection if its client is not; says whether it did. */
+  endAnonymous(): boolean {
+    return this.#keeper?.endAnonymous() === true;
   }
 
   /** Runs the steps to the end of the connection. Never rejects. */
@@ -146,6 +152,9 @@ export class Connection {
     const keeper = this.#keeperOf(arrival, events);
     const served = this.#begin(arrival, keeper);
     keeper.begin(this.#changesBefore);
+    this.#keeper = keeper;
+    // Between its arrival and here.
+    if (!this.#letsIn()) keeper.endAnonymous();
     try {
       const ended = await served.ended;
       keeper.stop();
@@ -168,6 +177,7 @@ export class Connection {
       withdrawals,
       tries,
       claimant: arrival.claimant,
+      letsIn: () => this.#letsIn(),
       canGoOn: () => this.#served?.canGoOn?.() === true,
       takesAnonymous,
       onIdentified: (identified: Identified) => {
@@ -207,6 +217,10 @@ export class Connection {
     this.#served = served;
     if (this.#closing) served.drain();
     return served;
+  }
+
+  #letsIn(): boolean {
+    return this.#environment.tls().onFailure === 'anonymous';
   }
 
   #stop(why: ConnectionEnd, detail?: string): void {

@@ -129,6 +129,7 @@ export class GateServer implements Gate {
 
   setTls(tls: ListenerTls): void {
     this.#tls.set(tls);
+    if (tls.onFailure !== 'anonymous') this.#endAnonymous();
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -147,6 +148,17 @@ export class GateServer implements Gate {
     await Promise.all([...closed, ...this.#connections.values()]);
     clearTimeout(cut);
     this.#unsubscribe();
+  }
+
+  /** As the access list takes a right away from who is connected, so does the listener. */
+  #endAnonymous(): void {
+    let connections = 0;
+    for (const connection of [...this.#connections.keys()]) if (connection.endAnonymous()) connections += 1;
+    if (connections === 0) return;
+    this.#options.log.info('anonymous connections ended', {
+      connections,
+      why: 'on-failure is alert now: only who is identified is served',
+    });
   }
 
   #unsubscribe(): void {

@@ -4,7 +4,7 @@
  *     identified ── the proof runs out, and nobody could be asked ──▶ waiting ── any other no ──▶ anonymous
  *      │      ▲                                                        │   ▲
  *      │      └─────────────────────── proved ────────────────────────-┘   └── arrived, and nobody could be asked
- *      └── any other no, or no place among the anonymous ──▶ ended
+ *      └── any other no, or no place among the anonymous ──▶ ended ◀── the listener lets nobody in any more that is not identified
  *
  * The left part is every listener's. Waiting is for those that let anonymous clients in (draft-ietf-dance-client-auth-13
  * section 8.2 leaves it to them): while the DNS or the store of the access list is away, a client that is known is served as an
@@ -65,6 +65,8 @@ export interface IdentityKeeperOptions {
   readonly tries: Places;
   /** Undefined for a client that showed nothing: it stays anonymous. */
   readonly claimant: Claimant | undefined;
+  /** Whether the listener lets clients in that are not identified, as it is now. */
+  readonly letsIn: () => boolean;
   /** Whether the connection can go on without the identity: nothing is under way under it that would. */
   readonly canGoOn: () => boolean;
   /** Takes a place for an anonymous client, if one is free. */
@@ -112,15 +114,23 @@ export class IdentityKeeper {
     return this.#who;
   }
 
+  /** Ends the connection if its client is not identified, whether it waits for that or not; says whether it did. */
+  endAnonymous(): boolean {
+    if (this.#isOver || this.#who.identified !== undefined) return false;
+    this.#end('anonymous-refused');
+    return true;
+  }
+
   /** The connection has ended. */
   stop(): void {
     this.#isOver = true;
     this.#letGo();
   }
 
-  /** Whether the listener serves clients without identity. */
+  /** Whether the listener serves clients without identity, as it did when this one came. */
   get #letsIn(): boolean {
-    return this.#options.claimant?.tls.onFailure === 'anonymous';
+    const { claimant, letsIn } = this.#options;
+    return claimant?.tls.onFailure === 'anonymous' && letsIn();
   }
 
   #keep(identified: Identified, changesBefore: number): void {

@@ -18,6 +18,7 @@ export type ConnectionEnd =
   | 'client-does-not-read'
   | 'proof-gone'
   | 'not-admitted'
+  | 'anonymous-refused'
   | 'reply-broken'
   | 'gate-closing'
   | 'tls-error';
