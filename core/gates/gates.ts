@@ -10,7 +10,7 @@ import type { GateTarget } from './gate-target.ts';
 import { Standing, type GateWay } from './gate-way.ts';
 import type { GateText } from './gate-text.ts';
 import { hopQuery } from './hop-query.ts';
-import { GatesError, race } from './race.ts';
+import { GatesError, race, type RunningRace } from './race.ts';
 
 export interface GatesOptions {
   readonly servers: readonly GateText[];
@@ -24,6 +24,8 @@ export interface GatesOptions {
 export class Gates {
   readonly #options: GatesOptions;
   #targets: readonly GateTarget[];
+  readonly #underWay = new Set<RunningRace>();
+  #isClosed = false;
   /** Undefined before anything was asked. */
   #isReachable: boolean | undefined;
 
@@ -54,19 +56,24 @@ export class Gates {
    * @param timeMs for all gates together
    */
   async ask(query: Buffer, timeMs: number): Promise<Buffer> {
+    if (this.#isClosed) throw new GatesError('shut down', false, 'other');
     for (const target of this.#targets) target.refresh();
     this.#probeBetter();
     const { pool, isWorthAnother } = this.#options;
+    const running = race(
+      { next: (tried) => this.#best(tried), find: () => this.#find() },
+      { query, timeMs, patienceMs: pool.limits['next-gate-after'], isWorthAnother },
+    );
+    this.#underWay.add(running);
     try {
-      const answer = await race(
-        { next: (tried) => this.#best(tried), find: () => this.#find() },
-        { query, timeMs, patienceMs: pool.limits['next-gate-after'], isWorthAnother },
-      );
+      const answer = await running.answer;
       this.#note(true, '');
       return answer;
     } catch (error) {
-      if (error instanceof GatesError) this.#note(false, error.message);
+      if (error instanceof GatesError && !this.#isEnded()) this.#note(false, error.message);
       throw error;
+    } finally {
+      this.#underWay.delete(running);
     }
   }
 
@@ -88,9 +95,17 @@ export class Gates {
     for (const target of this.#targets) target.reset(why);
   }
 
+  /** What is under way fails, and nothing is waited for any more. */
   close(): void {
+    this.#isClosed = true;
+    for (const running of this.#underWay) running.stop();
     for (const target of this.#targets) this.#options.pool.release(target);
     this.#targets = [];
+  }
+
+  /** A function: it may have been closed while we waited. */
+  #isEnded(): boolean {
+    return this.#isClosed;
   }
 
   #ways(): readonly GateWay[] {

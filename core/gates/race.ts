@@ -46,11 +46,24 @@ export class GatesError extends Error {
  */
 const worthAnother: ReadonlySet<string> = new Set(['connection-lost', 'closed', 'given-up', 'no-answer']);
 
-/** Rejects with GatesError. */
-export function race(choice: Choice, options: RaceOptions): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    new Race(choice, options, resolve, reject).begin();
-  });
+/** A query on its way. */
+export interface RunningRace {
+  /** Rejects with GatesError. */
+  readonly answer: Promise<Buffer>;
+  /** Ends it now, without an answer. */
+  stop(): void;
+}
+
+export function race(choice: Choice, options: RaceOptions): RunningRace {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const running = new Race(choice, options, resolve, reject);
+  running.begin();
+  return {
+    answer: promise,
+    stop: () => {
+      running.stop();
+    },
+  };
 }
 
 class Race {
@@ -90,6 +103,12 @@ class Race {
 
   begin(): void {
     this.#advance();
+  }
+
+  stop(): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#reject(new GatesError('shut down', false, 'other'));
   }
 
   /** Asks one more, if there is one. */

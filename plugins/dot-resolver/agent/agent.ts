@@ -59,6 +59,8 @@ class DotAgent implements PluginInstance<AgentConfig> {
   readonly #watch: NetworkWatch;
   #config: AgentConfig;
   #means: Means;
+  /** Those of before a reload, as long as questions may be under way there. */
+  readonly #closing = new Map<Means, NodeJS.Timeout>();
   #isOpen = false;
 
   constructor(host: PluginHost, config: AgentConfig, signs: NetworkSigns) {
@@ -114,9 +116,11 @@ class DotAgent implements PluginInstance<AgentConfig> {
     this.#questions.setLimits(config.limits);
     this.#watch.start(config.limits['network-check']);
     // Questions under way keep the gates that they began with.
-    setTimeout(() => {
+    const timer = setTimeout(() => {
+      this.#closing.delete(before);
       closeMeans(before);
-    }, before.limits['agent-time']).unref();
+    }, before.limits['agent-time']);
+    this.#closing.set(before, timer.unref());
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -124,6 +128,11 @@ class DotAgent implements PluginInstance<AgentConfig> {
     this.#watch.stop();
     await this.#listener.close(deadlineMs);
     this.#questions.close();
+    for (const [before, timer] of this.#closing) {
+      clearTimeout(timer);
+      closeMeans(before);
+    }
+    this.#closing.clear();
     closeMeans(this.#means);
   }
 

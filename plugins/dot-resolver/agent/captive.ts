@@ -44,6 +44,7 @@ export class CaptiveNetwork {
   readonly #options: CaptiveOptions;
   #servers = '';
   #asker: PlainAsker | undefined;
+  #isClosed = false;
 
   constructor(options: CaptiveOptions) {
     this.#options = options;
@@ -66,12 +67,15 @@ export class CaptiveNetwork {
     return answer && shortened(answer);
   }
 
+  /** Who asks later is not answered. */
   close(): void {
+    this.#isClosed = true;
     this.#asker?.close();
   }
 
   /** The file is read each time: DHCP writes it anew in each network. */
   #askerNow(): PlainAsker | undefined {
+    if (this.#isClosed) return undefined;
     const { resolvers, own, askerOf } = this.#options;
     const isOwn = (at: Endpoint): boolean => own.some((one) => formatEndpoint(one) === formatEndpoint(at));
     const servers = resolvers

@@ -75,6 +75,8 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
   readonly #watch: NetworkWatch;
   readonly #opportunistic: OpportunisticZones;
   #served: Served;
+  /** Those of before a reload, as long as questions may be under way there. */
+  readonly #closing = new Map<Served, NodeJS.Timeout>();
   #generation = 0;
   #isOpen = false;
 
@@ -137,9 +139,11 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
     this.#questions.setLimits(config.limits);
     this.#watch.start(config.limits['network-check']);
     // Questions under way keep the gates that they began with.
-    setTimeout(() => {
+    const timer = setTimeout(() => {
+      this.#closing.delete(before);
       closeAll(before);
-    }, before.limits['agent-time']).unref();
+    }, before.limits['agent-time']);
+    this.#closing.set(before, timer.unref());
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -147,6 +151,11 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
     this.#watch.stop();
     await this.#listener.close(deadlineMs);
     this.#questions.close();
+    for (const [before, timer] of this.#closing) {
+      clearTimeout(timer);
+      closeAll(before);
+    }
+    this.#closing.clear();
     closeAll(this.#served);
     await this.#opportunistic.close();
   }

@@ -40,6 +40,10 @@ export class GatesWay implements ZoneWay {
   #gates: Gates | undefined;
   /** Those that `gates` were made of. */
   #named: readonly Name[] = [];
+  /** Those of names of before, with what closes them. */
+  readonly #closing = new Map<Gates, NodeJS.Timeout>();
+  /** Of those who wait for names: what ends that. */
+  readonly #waits = new Set<() => void>();
   #isClosed = false;
 
   /** Connects to nobody yet. Throws RangeError for a gate that nothing could prove. */
@@ -64,7 +68,7 @@ export class GatesWay implements ZoneWay {
     const names = this.#names;
     if (names === undefined) return this.#ask(this.#gates, hop, timeMs);
     const startedMs = performance.now();
-    const named = await inTime(names.names(), timeMs);
+    const named = await this.#inTime(names.names(), timeMs);
     const leftMs = Math.max(1, Math.ceil(timeMs - (performance.now() - startedMs)));
     return this.#ask(this.#gatesOf(named), hop, leftMs);
   }
@@ -76,6 +80,12 @@ export class GatesWay implements ZoneWay {
 
   close(): void {
     this.#isClosed = true;
+    for (const end of this.#waits) end();
+    for (const [gates, timer] of this.#closing) {
+      clearTimeout(timer);
+      gates.close();
+    }
+    this.#closing.clear();
     this.#gates?.close();
   }
 
@@ -91,16 +101,41 @@ export class GatesWay implements ZoneWay {
     this.#named = named;
     this.#gates = this.#open(named.map(gateOf));
     // Those of both are one in the pool, and stay open. Questions under way keep the others for a while.
-    if (before !== undefined)
-      setTimeout(() => {
+    if (before !== undefined) {
+      const timer = setTimeout(() => {
+        this.#closing.delete(before);
         before.close();
-      }, this.#options.graceMs).unref();
+      }, this.#options.graceMs);
+      this.#closing.set(before, timer.unref());
+    }
     return this.#gates;
   }
 
   #open(servers: readonly GateText[]): Gates {
     const { zone, pool } = this.#options;
     return new Gates({ servers, pool, label: zone.toString(), isWorthAnother });
+  }
+
+  /** Rejects with GatesError; also when it is closed. */
+  async #inTime<T>(promise: Promise<T>, timeMs: number): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const words = `the servers of the zone were not found in ${String(timeMs)} ms`;
+      reject(new GatesError(words, true, 'unreachable'));
+    }, timeMs);
+    const end = (): void => {
+      reject(new GatesError('shut down', false, 'other'));
+    };
+    this.#waits.add(end);
+    try {
+      return await Promise.race([promise, late]);
+    } catch (error) {
+      if (error instanceof GatesError) throw error;
+      throw new GatesError(error instanceof Error ? error.message : String(error), false, 'unreachable');
+    } finally {
+      clearTimeout(timer);
+      this.#waits.delete(end);
+    }
   }
 }
 
@@ -115,22 +150,4 @@ function gateOf(name: Name): GateText {
 /** The response code without its upper bits, which none of these has. */
 function isWorthAnother(answer: Buffer): boolean {
   return worthAnother.has((answer[3] ?? 0) & 15);
-}
-
-/** Rejects with GatesError. */
-async function inTime<T>(promise: Promise<T>, timeMs: number): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(
-      new GatesError(`the servers of the zone were not found in ${String(timeMs)} ms`, true, 'unreachable'),
-    );
-  }, timeMs);
-  try {
-    return await Promise.race([promise, late]);
-  } catch (error) {
-    if (error instanceof GatesError) throw error;
-    throw new GatesError(error instanceof Error ? error.message : String(error), false, 'unreachable');
-  } finally {
-    clearTimeout(timer);
-  }
 }

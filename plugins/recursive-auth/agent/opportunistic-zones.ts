@@ -18,6 +18,8 @@ export class OpportunisticZones {
   /** What it was opened with. */
   #settings: string | undefined;
   #opened: Promise<Opportunism> | undefined;
+  /** Of what was opened before, and is used no more. */
+  #closed: Promise<void> | undefined;
 
   /** @param ports of servers; those of the standards if absent */
   constructor(host: Host, ports: OpportunismOptions['ports']) {
@@ -33,7 +35,7 @@ export class OpportunisticZones {
       const before = this.#opened;
       this.#settings = settings;
       this.#opened = isUsed ? this.#openAfter(before, config) : undefined;
-      if (!isUsed) await (await before)?.close();
+      if (!isUsed) await (this.#closed = closeWhenOpen(before));
     }
     await this.#opened;
   }
@@ -47,7 +49,7 @@ export class OpportunisticZones {
     const opened = this.#opened;
     this.#opened = undefined;
     this.#settings = undefined;
-    await (await opened)?.close();
+    await Promise.all([closeWhenOpen(opened), this.#closed]);
   }
 
   /** The file is read when it has been written. */
@@ -55,7 +57,7 @@ export class OpportunisticZones {
     before: Promise<Opportunism> | undefined,
     config: RecursiveAgentConfig,
   ): Promise<Opportunism> {
-    await (await before)?.close();
+    await Promise.all([closeWhenOpen(before), this.#closed]);
     const { log, metrics, nowMs, absolutePath } = this.#host;
     const written = config['state-file'];
     const file = written === undefined ? undefined : absolutePath(written);
@@ -64,12 +66,18 @@ export class OpportunisticZones {
   }
 }
 
+/** Never rejects. */
+async function closeWhenOpen(opened: Promise<Opportunism> | undefined): Promise<void> {
+  await (await opened)?.close();
+}
+
 /** The way of one zone, made of what is open when it is asked. */
 class OpenedLater implements ZoneWay {
   readonly #opened: () => Promise<Opportunism> | undefined;
   readonly #find: Find;
   readonly #names: NameServers;
   #made: { readonly of: Opportunism; readonly way: ZoneWay } | undefined;
+  #isClosed = false;
 
   constructor(opened: () => Promise<Opportunism> | undefined, find: Find, names: NameServers) {
     this.#opened = opened;
@@ -79,7 +87,7 @@ class OpenedLater implements ZoneWay {
 
   async ask(query: Buffer, timeMs: number): Promise<Buffer> {
     const opened = await this.#opened();
-    if (opened === undefined) throw new GatesError('shut down', false, 'other');
+    if (opened === undefined || this.#isClosed) throw new GatesError('shut down', false, 'other');
     if (this.#made?.of !== opened) this.#made = { of: opened, way: opened.way({ find: this.#find }) };
     return this.#made.way.ask(query, timeMs);
   }
@@ -90,6 +98,7 @@ class OpenedLater implements ZoneWay {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#made?.way.close();
   }
 }

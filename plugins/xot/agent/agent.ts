@@ -18,7 +18,7 @@ import {
   policyOf,
   readRoots,
 } from '../../../core/index.ts';
-import { TlsUpstream } from '../upstream/tls-upstream.ts';
+import { TlsUpstream, type UpstreamLink } from '../upstream/tls-upstream.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { AgentNotify } from './agent-notify.ts';
 import { xotAgentSchema, type XotAgentConfig } from './config.ts';
@@ -63,6 +63,8 @@ class XotAgent implements PluginInstance<XotAgentConfig> {
   readonly #listener: PlainListener;
   readonly #relayed: RelayedZones;
   readonly #notify: AgentNotify;
+  /** Those that are open, of gates of before a reload too. */
+  readonly #links = new Set<UpstreamLink>();
   #keeping: Keeping | undefined;
   #means: Means;
   #isOpen = false;
@@ -164,6 +166,8 @@ class XotAgent implements PluginInstance<XotAgentConfig> {
     await Promise.all([this.#listener.close(deadlineMs), this.#notify.close(deadlineMs)]);
     this.#keeping?.close();
     this.#means.gates.close();
+    // Nobody waits any more for what is under way, as for those who asked by UDP.
+    for (const link of [...this.#links]) link.close();
   }
 
   get #zones(): Zones {
@@ -213,6 +217,15 @@ class XotAgent implements PluginInstance<XotAgentConfig> {
       alpn: 'dot',
       limits: linkLimits(config.limits),
     });
-    return new TlsUpstream(`gate ${gate.text}`, link);
+    const held: UpstreamLink = {
+      ask: (message, signal) => link.ask(message, signal),
+      askStream: (message, signal) => link.askStream(message, signal),
+      close: () => {
+        this.#links.delete(held);
+        link.close();
+      },
+    };
+    this.#links.add(held);
+    return new TlsUpstream(`gate ${gate.text}`, held);
   }
 }

@@ -20,6 +20,8 @@ export interface OpportunisticWayOptions {
 export class OpportunisticWay implements ZoneWay {
   readonly #options: OpportunisticWayOptions;
   #addresses: readonly string[] = [];
+  /** Of those who wait for addresses: what ends that. */
+  readonly #waits = new Set<() => void>();
   #isClosed = false;
 
   constructor(options: OpportunisticWayOptions) {
@@ -50,18 +52,19 @@ export class OpportunisticWay implements ZoneWay {
   /** The connections are not only this zone's: they end when they are idle. */
   close(): void {
     this.#isClosed = true;
+    for (const end of this.#waits) end();
   }
 
   /** Rejects with GatesError. */
   async #find(timeMs: number): Promise<readonly string[]> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(
-          new GatesError('the addresses of its name servers were not found in time', true, 'unreachable'),
-        );
-      }, timeMs);
-    });
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      reject(new GatesError('the addresses of its name servers were not found in time', true, 'unreachable'));
+    }, timeMs);
+    const end = (): void => {
+      reject(new GatesError('the zone is not asked for any more', false, 'other'));
+    };
+    this.#waits.add(end);
     try {
       const found = await Promise.race([this.#options.find(), late]);
       const addresses = [...new Set(found)].filter((address) => isIP(address) !== 0);
@@ -74,6 +77,7 @@ export class OpportunisticWay implements ZoneWay {
       throw new GatesError(`its name servers cannot be found: ${words}`, false, 'unreachable');
     } finally {
       clearTimeout(timer);
+      this.#waits.delete(end);
     }
   }
 }

@@ -277,6 +277,7 @@ export class ProbedServer {
 
   /** Looks, while somebody waits, whether the connection has become silent. */
   #listen(afterMs: number): void {
+    if (this.#isClosed) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       if (this.#encrypted === 0 || this.#isClosed) return;
