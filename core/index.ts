@@ -213,7 +213,7 @@ export {
 } from './embed/options.ts';
 export { fromTrustedProxy, TrustedProxies } from './embed/proxies.ts';
 export { NoAnswerError, type NoAnswerReason } from './client/reasons.ts';
-export { ConfigError } from './config/errors.ts';
+export { ConfigError, quote } from './config/errors.ts';
 export { noIdentityReasons, type NoIdentityReason } from './dane/types.ts';
 export type { LookupResult, Resolver } from './resolver/resolver.ts';
 export type { OpenedTls, TlsEnd, TlsWatcher } from './resolver/upstream/dot-unauthenticated.ts';

@@ -8,8 +8,12 @@
  */
 import { formatEndpoint, type Endpoint } from '../config/endpoint.ts';
 import type { FailureKind } from '../dns/failure.ts';
-import { dnsOverUnauthenticatedTls, type TlsWatcher } from '../resolver/upstream/dot-unauthenticated.ts';
-import { dnsOverTcp, type StreamTransport } from '../resolver/upstream/stream.ts';
+import {
+  dnsOverUnauthenticatedTls,
+  type ResumingTransport,
+  type TlsWatcher,
+} from '../resolver/upstream/dot-unauthenticated.ts';
+import { dnsOverTcp } from '../resolver/upstream/stream.ts';
 import type { ForwardLimits } from './limits.ts';
 import { isTruncated, questionEnd } from './question.ts';
 import type { GiveUp } from './server.ts';
@@ -44,7 +48,7 @@ export class OneServer {
   readonly #udp: UdpSockets;
   readonly #tcp: StreamPool;
   /** One for all pools of TLS: it has the tickets. */
-  readonly #transport: StreamTransport;
+  readonly #transport: ResumingTransport;
   #tls: StreamPool;
   #isClosed = false;
 
@@ -97,6 +101,11 @@ export class OneServer {
     const old = this.#tls;
     if (!this.#isClosed) this.#tls = this.#newTls();
     old.close(why);
+  }
+
+  /** The next connection of TLS does not resume one of before. */
+  forgetTickets(): void {
+    this.#transport.forgetTickets();
   }
 
   /** Ends all connections; what is under way fails. */

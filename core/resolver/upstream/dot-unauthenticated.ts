@@ -9,7 +9,7 @@
  *  - ALPN `dot` must be taken by the server, or not one query is sent: at the port may be something else. Who says so takes a
  *    server that knows nothing of ALPN all the same (RFC 7301 section 3.1), and should then look at its first answer.
  *  - Tickets of a server are used for the next connections to it (RFC 9539 section 4.6.3.2); those of TLS 1.3 once (RFC 8446
- *    appendix C.4).
+ *    appendix C.4). Who is in another network has them forgotten: they would tell that it is the same client.
  *
  * Limitations: no early data (RFC 9539 section 4.6.3.1), which Node does not offer and anybody could send again; tickets are
  * kept in memory only, two a server. TLS 1.2 is taken as well as 1.3. Keys and signatures that OpenSSL's default security
@@ -59,12 +59,20 @@ export interface UnauthenticatedTlsOptions {
   readonly watch: () => TlsWatcher;
 }
 
+/** A way on which tickets are kept. */
+export interface ResumingTransport extends StreamTransport {
+  /** In another network a ticket would tell whoever listens there, or stands in the way, that we are who was elsewhere before. */
+  readonly forgetTickets: () => void;
+}
+
 /** The opportunistic way to an address, and the port of DNS over TLS there. */
 export function dnsOverUnauthenticatedTls(
   endpoint: Endpoint,
   { watch }: UnauthenticatedTlsOptions,
-): StreamTransport {
+): ResumingTransport {
   let tickets: readonly Buffer[] = [];
+  /** Counts what was forgotten: connections of before must not bring it back. */
+  let era = 0;
   return {
     word: 'TLS',
     ready: 'agreed',
@@ -73,7 +81,12 @@ export function dnsOverUnauthenticatedTls(
     // NSD 4.6 reads the first query of a TLS record, and the others when the next record comes.
     oneByOne: true,
     wordsFor: ({ message }) => message,
+    forgetTickets: () => {
+      tickets = [];
+      era += 1;
+    },
     open: () => {
+      const eraOfThis = era;
       const session = tickets.at(-1);
       tickets = tickets.slice(0, -1);
       const watcher = watch();
@@ -81,13 +94,14 @@ export function dnsOverUnauthenticatedTls(
         const socket = connect(endpoint, session);
         report(socket, watcher);
         socket.on('session', (next: Buffer) => {
-          if (next.length <= largestTicketOctets) tickets = [...tickets, next].slice(-mostTickets);
+          if (era === eraOfThis && next.length <= largestTicketOctets)
+            tickets = [...tickets, next].slice(-mostTickets);
         });
         socket.once('agreed', () => {
           // TLS 1.2 gives no new one to who resumes.
           const isKept =
             session !== undefined && socket.getProtocol() === 'TLSv1.2' && socket.isSessionReused();
-          if (isKept && tickets.length === 0) tickets = [session];
+          if (isKept && era === eraOfThis && tickets.length === 0) tickets = [session];
         });
         return socket;
       } catch (error) {

@@ -164,6 +164,7 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
     this.#metrics.resets.add();
     this.#host.log.info('connections are made anew', { why });
     for (const { way } of this.#served.table.zones) way.reset(why);
+    void this.#opportunistic.reset(why);
   }
 
   /** Throws ConfigError for a file that cannot be used. */

@@ -45,6 +45,11 @@ export class OpportunisticZones {
     return new OpenedLater(() => this.#opened, find, names);
   }
 
+  /** The network is another one: all servers, those of zones of before a reload too. */
+  async reset(why: string): Promise<void> {
+    (await this.#opened)?.reset(why);
+  }
+
   async close(): Promise<void> {
     const opened = this.#opened;
     this.#opened = undefined;
@@ -92,9 +97,9 @@ class OpenedLater implements ZoneWay {
     return this.#made.way.ask(query, timeMs);
   }
 
-  reset(why: string): void {
+  /** Its servers are reset with those of all zones. */
+  reset(): void {
     this.#names.expire();
-    this.#made?.way.reset(why);
   }
 
   close(): void {

@@ -72,7 +72,6 @@ export class Opportunism {
       find,
       limits: this.#means.limits,
       serverAt: (address) => this.#serverAt(address),
-      knownAt: (address) => this.#servers.get(address),
     });
   }
 

@@ -13,8 +13,6 @@ export interface OpportunisticWayOptions {
   readonly limits: OpportunisticLimits;
   /** Undefined if there is no room for one more. */
   readonly serverAt: (address: string) => ProbedServer | undefined;
-  /** Undefined if it was not asked yet. */
-  readonly knownAt: (address: string) => ProbedServer | undefined;
 }
 
 export class OpportunisticWay implements ZoneWay {
@@ -45,8 +43,8 @@ export class OpportunisticWay implements ZoneWay {
     });
   }
 
-  reset(why: string): void {
-    for (const address of this.#addresses) this.#options.knownAt(address)?.reset(why);
+  reset(): void {
+    // The servers are not only this zone's: they are reset all together (Opportunism).
   }
 
   /** The connections are not only this zone's: they end when they are idle. */

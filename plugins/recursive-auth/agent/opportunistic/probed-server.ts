@@ -193,6 +193,8 @@ export class ProbedServer {
     this.rapport.forget();
     this.#own = undefined;
     this.#learning = this.#learnOwn();
+    // Before the connections end: what was under way on them makes new ones at once.
+    this.#one.forgetTickets();
     this.#drop(why);
   }
 

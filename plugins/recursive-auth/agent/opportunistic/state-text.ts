@@ -9,6 +9,7 @@
  * Pure. Limitations: entries of a transport that is not known are passed over, and are gone when the file is next written.
  */
 import { isIP } from 'node:net';
+import { quote } from '../../../../core/index.ts';
 import { probeStatuses, type ProbeState, type ProbeStatus } from './probe-state.ts';
 
 /** A state, and whose it is. */
@@ -48,9 +49,7 @@ export function readStates(text: string): readonly StateEntry[] {
   }
   if (!isMap(document)) throw new Error('it is not a map');
   if (document['version'] !== version) {
-    throw new Error(
-      `it is of version ${JSON.stringify(document['version'])}, and ${String(version)} is read`,
-    );
+    throw new Error(`it is of version ${wordsFor(document['version'])}, and ${String(version)} is read`);
   }
   const { servers } = document;
   if (!Array.isArray(servers)) throw new Error('it has no list of servers');
@@ -65,6 +64,12 @@ function readEntry(entry: unknown): StateEntry | undefined {
   if (times.some((time) => Number.isNaN(time))) return undefined;
   const [initiatedMs, completedMs, lastResponseMs, lastActivityMs] = times;
   return { own, server, state: { status, initiatedMs, completedMs, lastResponseMs, lastActivityMs } };
+}
+
+/** Anything may stand there, of any length. */
+function wordsFor(found: unknown): string {
+  if (typeof found === 'number') return String(found);
+  return typeof found === 'string' ? quote(found) : 'none that is a number';
 }
 
 function timeText(ms: number | undefined): string | undefined {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import {
   dnsOverUnauthenticatedTls,
+  type ResumingTransport,
   type OpenedTls,
   type TlsEnd,
 } from '../../../../core/resolver/upstream/dot-unauthenticated.ts';
@@ -61,7 +62,7 @@ describe('DNS over TLS to whoever answers', () => {
   const serve = async (options: DotServerOptions = {}): Promise<DotServer> =>
     keep(await DotServer.start(() => undefined, options));
 
-  function to(port: number): StreamTransport {
+  function to(port: number): ResumingTransport {
     return dnsOverUnauthenticatedTls(
       { address: '127.0.0.1', port },
       {
@@ -217,6 +218,24 @@ describe('DNS over TLS to whoever answers', () => {
       }
       expect(opened.map(({ isResumed }) => isResumed)).to.deep.equal([false, true, true]);
       expect(opened.every(({ protocol }) => protocol === version)).to.be.true;
+    });
+  }
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    it(`resumes nothing of before the tickets were forgotten, with ${version}`, async () => {
+      const server = await serve({ minVersion: version, maxVersion: version });
+      const transport = to(server.port);
+      const first = await connect(transport);
+      if (version === 'TLSv1.3') await first.ticket;
+      // One that resumes while they are forgotten must not bring its own back.
+      const second = transport.open();
+      keep({ close: () => second.destroy() });
+      transport.forgetTickets();
+      await new Promise((resolve) => second.once(transport.ready, resolve));
+      await connect(transport);
+      expect(opened.map(({ isResumed }) => isResumed)).to.deep.equal([false, true, false]);
+      await connect(transport);
+      if (version === 'TLSv1.2') expect(opened.at(-1)?.isResumed).to.equal(true);
     });
   }
 

@@ -23,6 +23,7 @@ import {
   type RecursiveAgentConfig,
 } from '../../../../plugins/recursive-auth/agent/config.ts';
 import { DnsServer } from '../../../support/dns-server.ts';
+import { DotServer, type DotQuery } from '../../../support/dot-server.ts';
 import { memoryLog } from '../../../support/memory-log.ts';
 import { partialHost } from '../../../support/plugin-host.ts';
 import { ScriptedLink } from '../../../support/scripted-link.ts';
@@ -230,6 +231,30 @@ describe('recursive-auth/agent', () => {
       expect(server.heard.length).to.equal(heard);
     } finally {
       await server.close();
+    }
+  });
+
+  it('makes connections of opportunistic zones anew in another network, also those of before a reload', async () => {
+    const replying = ({ message, reply }: DotQuery): void => {
+      reply(makeResponse(message, { aa: true }));
+    };
+    const encrypted = await DotServer.start(replying);
+    const clear = await DnsServer.start(({ message, over, send }) => {
+      const reply = encodeMessage(makeResponse(message, { aa: true }));
+      send(over === 'tcp' ? frame(reply) : reply);
+    });
+    try {
+      const open = { zone: 'example.org', mode: 'opportunistic', servers: ['127.0.0.1'] };
+      setUp({ zones: [strict, open] }, { clear: clear.port, encrypted: encrypted.port });
+      await agent.start();
+      await ask('www.example.org');
+      await until('TLS', () => encrypted.sockets.size === 1 && encrypted.heard.length > 0);
+      agent.reload(configOf({ zones: [open, strict] }));
+      addresses = 'elsewhere';
+      await until('the end of the connection', () => encrypted.sockets.size === 0);
+    } finally {
+      await encrypted.close();
+      await clear.close();
     }
   });
 });

@@ -285,10 +285,22 @@ describe('an opportunistic zone', () => {
     const answer = bed.ask('3.example');
     await bed.until(() => held.length > 0);
     isHolding = false;
-    bed.way.reset('another network');
+    bed.opportunism.reset('another network');
     expect(numberIn(await answer)).to.equal(3);
     expect(bed.encrypted.connections).to.equal(2);
     expect(bed.clear.heard).to.have.length(before);
+  });
+
+  it('resumes nothing of before a reset: whoever listens in another network must not know us again', async () => {
+    await bed.serve();
+    await bed.warm();
+    for (const socket of bed.encrypted.sockets) socket.destroy();
+    await bed.until(() => bed.encrypted.sockets.size === 0);
+    await bed.ask('3.example');
+    bed.opportunism.reset('another network');
+    await bed.ask('4.example');
+    const resumed = bed.log.lines.flatMap(({ fields }) => ('resumed' in fields ? [fields['resumed']] : []));
+    expect(resumed).to.deep.equal([false, true, false]);
   });
 
   it('does not take a handshake that a reset has ended for one that failed', async () => {
@@ -299,7 +311,7 @@ describe('an opportunistic zone', () => {
     await bed.begin({ ports: { clear: bed.clear.port, encrypted: (mute.address() as AddressInfo).port } });
     await bed.ask('1.example');
     await bed.until(() => tries === 1);
-    bed.way.reset('another network');
+    bed.opportunism.reset('another network');
     await pause(50);
     expect(await bed.counted('danced_agent_probes_total{outcome="timeout"}')).to.equal(0);
     expect(await bed.counted('danced_agent_probe_servers{status="unknown"}')).to.equal(1);

@@ -73,6 +73,8 @@ describe('the states of all servers', () => {
     'cut off': '{"version":1,"servers":[{"own":"192.0.2.7",',
     'of another version': '{"version":2,"servers":[]}',
     'without a version': '{"servers":[]}',
+    'with a version of many words': JSON.stringify({ version: '\u001b[31m'.repeat(100_000) }),
+    'with a version of many numbers': JSON.stringify({ version: new Array(100_000).fill(1) }),
     'a list': '[]',
     'without servers': '{"version":1}',
   };
@@ -81,7 +83,10 @@ describe('the states of all servers', () => {
       await writeFile(file, text);
       const states = await open();
       expect(states.size).to.equal(0);
-      expect(log.of(notRead)).to.have.length(1);
+      const [line, ...more] = log.of(notRead);
+      expect(more).to.deep.equal([]);
+      // Whatever stands in it: a line of words.
+      expect(line?.fields['detail']).to.match(/^[ -~]{1,400}$/);
       states.set('192.0.2.7', '198.51.100.1', good);
       await states.close();
       expect((await open()).size).to.equal(1);
