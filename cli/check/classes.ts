@@ -1,6 +1,7 @@
 /**
  * Checks the gates before authoritative servers (plugins/recursive-auth/gate) as they will meet what they name: every server is
- * asked for the SOA record of each zone of the classes, in the way of the gate; and every class is a role that somebody has.
+ * asked for the SOA record of each zone of the classes, in the way of the gate; one that offers recursion to the gate resolves
+ * any name for whoever may ask the gate for any; and every class is a role that somebody has.
  *
  * Limitations: where classes name no zone, a server is asked for the root, and any answer will do. Names that are not the apex of
  * a zone are asked for like zones. An access list in Redis is not gone through.
@@ -63,18 +64,22 @@ async function checkServer(
     const zones = zonesOf(config);
     if (zones.length === 0) {
       const answer = await ask(forwarder, Name.root);
+      if (isFailure(answer)) return [unreachable(at, answer)];
       return [
-        isFailure(answer) ? unreachable(at, answer) : at.ok(`${who} answers, by ${transport.toUpperCase()}`),
+        at.ok(`${who} answers, by ${transport.toUpperCase()}`),
+        ...recursion(at, who, answer.header.ra, config),
       ];
     }
     const findings: Finding[] = [];
+    let isRecursive = false;
     for (const zone of zones) {
       const answer = await ask(forwarder, zone);
-      if (!isFailure(answer)) findings.push(judge(at, who, zone, answer));
       // A server that cannot be talked to will not be any better for the next zone.
-      else return [...findings, unreachable(at, answer)];
+      if (isFailure(answer)) return [...findings, unreachable(at, answer)];
+      findings.push(judge(at, who, zone, answer));
+      isRecursive ||= answer.header.ra;
     }
-    return findings;
+    return [...findings, ...recursion(at, who, isRecursive, config)];
   } finally {
     forwarder.close();
   }
@@ -129,6 +134,20 @@ function judge(at: FindingsAt, who: string, zone: Name, { header }: Message): Fi
     });
   }
   return at.ok(`${who} has ${name}`);
+}
+
+/** RFC 1035 section 4.1.1: RA says, of any answer, that the server would recurse for who asks; for it that is the gate. */
+function recursion(
+  at: FindingsAt,
+  who: string,
+  isRecursive: boolean,
+  { classes }: RecursiveAuthGateConfig,
+): readonly Finding[] {
+  const free = [...classes].flatMap(([name, { zones }]) => (zones === undefined ? [name] : []));
+  if (!isRecursive || free.length === 0) return [];
+  const wrong = `${who} offers recursion (RA), so that it resolves any name for class ${free.join(', ')}, which may ask for every name`;
+  const right = `forbid it recursion for the address of the gate (BIND: recursion no), or give zones to the class`;
+  return [at.warning({ wrong, right })];
 }
 
 /** Nothing where the list cannot be read: `checkAccess` says why. */

@@ -14,7 +14,7 @@ describe('danced check of a gate before authoritative servers', () => {
   let folder: string;
   let server: TestServer;
   /** What it says of a zone: response code and AA. */
-  let says: Record<string, { readonly rcode: number; readonly aa: boolean }>;
+  let says: Record<string, { readonly rcode: number; readonly aa: boolean; readonly ra?: boolean }>;
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'danced-check-'));
@@ -106,6 +106,22 @@ ${classes}
     expect(await findings('      partner: {}')).to.deep.equal([
       'ok: plugins[0].upstreams[0]: the server 127.0.0.1:PORT answers, by UDP',
     ]);
+  });
+
+  it('warns of a server that recurses for the gate, where a class may ask for every name [RFC1035-4.1.1]', async () => {
+    says = {
+      '.': { rcode: 0, aa: false, ra: true },
+      'example.com': { rcode: 0, aa: true },
+      'corp.example.com': { rcode: 0, aa: true, ra: true },
+    };
+    const warning = (of: string): string =>
+      `danced.yaml:8:17: warning: plugins[0].upstreams[0]: the server 127.0.0.1:PORT offers recursion (RA), so that it resolves any name for class ${of}, which may ask for every name; forbid it recursion for the address of the gate (BIND: recursion no), or give zones to the class`;
+    expect((await findings(both)).slice(2)).to.deep.equal([warning('partner')]);
+    const open = await findings('      partner: {}\n      strangers: {}');
+    expect(open.slice(1)).to.deep.equal([warning('partner, strangers')]);
+    const bounded = `      partner: { zones: [example.com] }
+      strangers: { zones: [example.com], except: [corp.example.com] }`;
+    expect(await findings(bounded)).to.have.length(2);
   });
 
   it('names a class that nobody is of', async () => {
