@@ -1,4 +1,6 @@
 /** What to type in another terminal while the example runs, and what comes of it. */
+import type { Trial } from '../programs.ts';
+
 /** Ports of the example, as its configuration files have them. */
 export const ports = {
   gate: 18855,
@@ -9,12 +11,6 @@ export const ports = {
   bind: 15307,
   agent: 15308,
 } as const;
-
-/** Something to try: words, and commands for a shell. */
-export interface Trial {
-  readonly words: string;
-  readonly commands: readonly string[];
-}
 
 const gate = `@127.0.0.1 -p ${String(ports.gate)}`;
 const resolver = '_domain-s.resolver.member.example';

@@ -9,22 +9,24 @@
  * Limitations: NSD and Unbound must be installed. The ports are fixed, because the configuration files name them, so that only
  * one can run at a time.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { delimiter, join, relative } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Daemon } from '../../cli/daemon.ts';
 import { openParty, type Party } from '../../cli/demo/party.ts';
-import { loadConfigAndPlugins } from '../../cli/plugins.ts';
 import { Rcode, RrType } from '../../core/dns/constants.ts';
 import { encodeA } from '../../core/dns/rdata.ts';
-import { createLog } from '../../core/observe/log.ts';
 import { startLab, type Lab } from '../../lab/lab.ts';
 import { answerEach, respondTo } from '../../lab/respond.ts';
 import { startServer } from '../../lab/servers.ts';
+import {
+  interrupted,
+  printTable,
+  printTrials,
+  startDaemon,
+  startProgram,
+  stop,
+  writeRunFile,
+} from '../programs.ts';
 import { ports, trials } from './commands.ts';
 import { answeredOf, atTheGate, byResolver } from './sights.ts';
 
@@ -32,8 +34,6 @@ const folder = import.meta.dirname;
 const publicZone = 'public.example';
 const groupZone = 'group.example';
 const stopTimeMs = 1000;
-/** For NSD and Unbound to listen. */
-const startTimeMs = 10_000;
 /** Questions at once, of which each network of strangers has some 20 answered in a second. */
 const manyQuestions = 200;
 
@@ -69,10 +69,10 @@ mkdirSync(join(folder, 'run'), { recursive: true });
 const parties = await openParties();
 const refuser = await startServer(answerEach((query) => respondTo(query, { rcode: Rcode.REFUSED })));
 const lab = await startDns();
-const nsd = await startProgram('nsd', ['-d', '-c', 'nsd.conf'], ports.nsd);
-const gate = await startDaemon('gate.yaml');
-const agent = await startDaemon('agent.yaml');
-const unbound = await startProgram('unbound', ['-d', '-c', 'unbound.conf'], ports.unbound);
+const nsd = await startProgram(folder, ['nsd', '-d', '-c', 'nsd.conf'], { port: ports.nsd });
+const gate = await startDaemon(folder, 'gate.yaml');
+const agent = await startDaemon(folder, 'agent.yaml');
+const unbound = await startProgram(folder, ['unbound', '-d', '-c', 'unbound.conf'], { port: ports.unbound });
 
 const isRight = await tellWhatEachSees();
 const isFair = await tellWhoIsServed();
@@ -122,10 +122,10 @@ async function startDns(): Promise<Lab> {
   started.publishTlsa(`_${String(ports.gate)}._tcp.ns1.provider.example`, [parties.gate.tlsa]);
   started.delegate(groupZone, [started.zone(groupZone).key.ds], refuser);
   for (const zone of [publicZone, groupZone]) {
-    writeFileSync(join(folder, 'run', `${zone}.zone`), started.zoneFile(zone));
+    writeRunFile(folder, `${zone}.zone`, started.zoneFile(zone));
   }
-  writeFileSync(join(folder, 'run', 'root.key'), `${started.rootAnchor()}\n`);
-  writeFileSync(join(folder, 'run', 'root.keys'), bindAnchor(started));
+  writeRunFile(folder, 'root.key', `${started.rootAnchor()}\n`);
+  writeRunFile(folder, 'root.keys', bindAnchor(started));
   return started;
 }
 
@@ -133,51 +133,6 @@ async function startDns(): Promise<Lab> {
 function bindAnchor(from: Lab): string {
   const [, tag, algorithm, digestType, digest] = /(\d+) (\d+) (\d+) (\S+)$/.exec(from.rootAnchor()) ?? [];
   return `trust-anchors { "." static-ds ${[tag, algorithm, digestType].join(' ')} "${digest ?? ''}"; };\n`;
-}
-
-/** A server with its configuration of this folder, when it listens. */
-async function startProgram(program: string, args: readonly string[], port: number) {
-  // Servers live in sbin, which a plain user's PATH leaves out.
-  const path = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin'].join(delimiter);
-  const env = { ...process.env, PATH: path };
-  const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
-  child.once('error', () => stop(new Error(`${program} is not installed: apt-get install ${program}`)));
-  process.once('exit', () => child.kill());
-  const until = Date.now() + startTimeMs;
-  while (!(await takesConnections(port))) {
-    if (child.exitCode !== null || Date.now() > until) stop(new Error(`${program} does not start`));
-    await sleep(50);
-  }
-  return child;
-}
-
-async function takesConnections(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
-/** As `danced run -c FILE` does. */
-async function startDaemon(file: string): Promise<Daemon> {
-  try {
-    const loaded = await loadConfigAndPlugins(join(folder, file));
-    const { level, format } = loaded.config.observe;
-    return await Daemon.start({ loaded, log: createLog({ level, format }) });
-  } catch (error) {
-    return stop(error);
-  }
-}
-
-/** What can be mended, as a port in use, in words; the servers that stand already end with the process. */
-function stop(error: unknown): never {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(2);
 }
 
 /** Prints the table, and gives whether it is as it should be. */
@@ -207,10 +162,7 @@ async function tellWhatEachSees(): Promise<boolean> {
     strangers: 'strangers, at the gate',
     world: 'by other resolvers',
   };
-  const rows = [header, ...seen].map((row) => Object.values(row) as string[]);
-  const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widthOf(column))).join('  '));
-  process.stdout.write(`\n${lines.map((line) => line.trimEnd()).join('\n')}\n`);
+  printTable([header, ...seen].map((row) => Object.values(row) as string[]));
   if (!allRight) process.stdout.write('\nThat is not what they should see.\n');
   return allRight;
 }
@@ -228,21 +180,12 @@ async function tellWhoIsServed(): Promise<boolean> {
 }
 
 function tellWhatToTry(): void {
-  const lines = [
-    '',
-    `The gate listens on 127.0.0.1 port ${String(ports.gate)}, Unbound on port ${String(ports.unbound)}, the agent beside it on port ${String(ports.agent)}.`,
-    'Try in another terminal:',
-    `  cd ${relative(process.cwd(), folder) || '.'}`,
-    ...trials.flatMap(({ words, commands }) => ['', words, ...commands.map((command) => `  ${command}`)]),
-    '',
-    'Change access.yaml meanwhile: it counts at once. The logs of gate and agent follow; Ctrl-C ends everything.',
-    '',
-  ];
-  process.stdout.write(`${lines.join('\n')}\n`);
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  printTrials(folder, {
+    parties: [
+      '',
+      `The gate listens on 127.0.0.1 port ${String(ports.gate)}, Unbound on port ${String(ports.unbound)}, the agent beside it on port ${String(ports.agent)}.`,
+    ],
+    trials,
+    logs: 'The logs of gate and agent follow',
   });
 }

@@ -7,19 +7,16 @@
  *
  * Limitations: the ports are fixed, because the configuration files name them, so that only one can run at a time.
  */
-import { writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Daemon } from '../../cli/daemon.ts';
 import { openParty, type Party } from '../../cli/demo/party.ts';
-import { loadConfigAndPlugins } from '../../cli/plugins.ts';
 import { RrType } from '../../core/dns/constants.ts';
 import { presentTlsa } from '../../core/dns/present.ts';
 import { encodeA } from '../../core/dns/rdata.ts';
-import { createLog } from '../../core/observe/log.ts';
 import { startLab, type Lab } from '../../lab/lab.ts';
 import { transfer, type TransferResult } from '../../lab/secondary.ts';
+import { interrupted, printTrials, startDaemon, stop, writeRunFile } from '../programs.ts';
 import { ports, trials } from './commands.ts';
 
 const folder = import.meta.dirname;
@@ -37,7 +34,9 @@ const lab = await startOnPorts();
 lab.publishTlsa(parties.secondary.name, [parties.secondary.tlsa]);
 lab.publishTlsa(parties.stranger.name, [parties.stranger.tlsa]);
 lab.publishTlsa(`_${ports.gate}._tcp.gate.example`, [parties.gate.tlsa]);
-const daemon = await startGate();
+// The root key of the lab is the trust anchor of the gate.
+writeRunFile(folder, 'root.key', `${lab.rootAnchor()}\n`);
+const daemon = await startDaemon(folder, 'danced.yaml');
 await untilTransferred();
 changeZone();
 
@@ -93,24 +92,6 @@ function changeZone(): void {
   });
 }
 
-/** As `danced run -c danced.yaml` does, with the root key of the lab as trust anchor. */
-async function startGate(): Promise<Daemon> {
-  try {
-    writeFileSync(join(folder, 'run', 'root.key'), `${lab.rootAnchor()}\n`);
-    const loaded = await loadConfigAndPlugins(join(folder, 'danced.yaml'));
-    const { level, format } = loaded.config.observe;
-    return await Daemon.start({ loaded, log: createLog({ level, format }) });
-  } catch (error) {
-    return stop(error);
-  }
-}
-
-/** What can be mended, as a port in use, in words; the servers that stand already end with the process. */
-function stop(error: unknown): never {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(2);
-}
-
 /** A secondary in this process asks for the zone. */
 function transferZone(): Promise<TransferResult> {
   const { certificatePem, keyPem } = parties.secondary;
@@ -134,23 +115,14 @@ async function transferOnce(): Promise<boolean> {
 function tellWhatToTry(): void {
   const { name, tlsa } = parties.secondary;
   const { zone: held, records } = lab.primary;
-  const lines = [
-    `The gate listens on 127.0.0.1 port ${ports.gate}, before a primary with ${zone}: serial ${held.serial}, ${records.length} records.`,
-    'The DNS of this example has, signed:',
-    `  ${name.toString()}. TLSA ${presentTlsa(tlsa)}`,
-    '',
-    'Try in another terminal:',
-    `  cd ${relative(process.cwd(), folder) || '.'}`,
-    ...trials.flatMap(({ words, commands }) => ['', words, ...commands.map((command) => `  ${command}`)]),
-    '',
-    'Change access.yaml meanwhile: it counts at once. The log of the gate follows; Ctrl-C ends everything.',
-    '',
-  ];
-  process.stdout.write(`${lines.join('\n')}\n`);
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  printTrials(folder, {
+    parties: [
+      `The gate listens on 127.0.0.1 port ${ports.gate}, before a primary with ${zone}: serial ${held.serial}, ${records.length} records.`,
+      'The DNS of this example has, signed:',
+      `  ${name.toString()}. TLSA ${presentTlsa(tlsa)}`,
+      '',
+    ],
+    trials,
+    logs: 'The log of the gate follows',
   });
 }
