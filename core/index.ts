@@ -127,7 +127,7 @@ export { dnsNameFromName } from './pki/dns-name.ts';
 export type { Certificate } from './pki/certificate.ts';
 export { parseResolvConf } from './embed/resolv-conf.ts';
 export { readRootsFile, systemRoots } from './embed/trust-files.ts';
-export { refusalLineLimits, RefusalLines } from './observe/refusal-lines.ts';
+export { refusalLineLimits, RefusalLines, RefusalLog } from './observe/refusal-lines.ts';
 export type {
   AllowanceBucket,
   Allowances,

@@ -4,6 +4,7 @@
  * A client that is known can ask for what it may not have as often as its connection carries. Every no is counted; the
  * first ones of a client in each minute are for the operator to see, the others are for debugging.
  */
+import type { Log, LogFields } from './log.ts';
 
 export const refusalLineLimits = {
   /** Lines of one client in each `windowMs`. A secondary of some zones, set up wrongly, shows all of them. */
@@ -49,5 +50,26 @@ export class RefusalLines {
       this.#windows.delete(oldest);
     }
     this.#windows.set(client, { startedMs, lines: 1, unseen: 0 });
+  }
+}
+
+/** Writes such lines: at their level if they are to be seen, else for debugging. */
+export class RefusalLog {
+  readonly #lines = new RefusalLines();
+  readonly #log: Log;
+  readonly #nowMs: () => number;
+
+  constructor({ log, nowMs }: { readonly log: Log; readonly nowMs: () => number }) {
+    this.#log = log;
+    this.#nowMs = nowMs;
+  }
+
+  /** `client`: whose lines are counted together; undefined for one whose lines are never seen. */
+  write(level: 'info' | 'warn', event: string, client: string | undefined, fields: LogFields): void {
+    const unseen = client === undefined ? undefined : this.#lines.next(client, this.#nowMs());
+    this.#log[unseen === undefined ? 'debug' : level](event, {
+      ...fields,
+      unseen: unseen === 0 ? undefined : unseen,
+    });
   }
 }

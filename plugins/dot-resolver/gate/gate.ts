@@ -14,7 +14,7 @@ import {
   nextScopeOfOne,
   QueryReader,
   readTextFile,
-  RefusalLines,
+  RefusalLog,
   ReplyPlan,
   RrClass,
   RrType,
@@ -66,7 +66,7 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
   readonly #gate: Gate;
   readonly #metrics;
   readonly #roles = new Map<string, TotalsMeter>();
-  readonly #refusalLines = new RefusalLines();
+  readonly #refusals: RefusalLog;
   /** Timers that close views which were replaced. */
   readonly #closing = new Map<View, NodeJS.Timeout>();
   #lastOfOne = 0;
@@ -78,6 +78,7 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
   /** Reads the files of the views. Throws ConfigError. */
   constructor(host: PluginHost, config: DotGateConfig) {
     this.#host = host;
+    this.#refusals = new RefusalLog(host);
     this.#config = config;
     this.nowMs = host.nowMs;
     this.#metrics = gateMetrics(host.metrics);
@@ -174,24 +175,16 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
 
   noteRefusal(connection: AnswerConnection, { reason }: Refusal, decision: Decision | undefined): void {
     this.#metrics.refused.add({ reason });
-    const client = connection.client()?.name;
-    // Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log.
-    const unseen = client && this.#refusalLines.next(client.key, this.#host.nowMs());
     const { entry, rule, view, detail } = decision ?? {};
     // The entry may be the name.
     const why = this.#isPrivate ? { rule, view } : { entry, rule, view, detail };
-    this.#host.log[unseen === undefined ? 'debug' : 'info']('request refused', {
-      ...this.#whoAsks(connection, decision),
-      reason,
-      ...why,
-      unseen: unseen === 0 ? undefined : unseen,
-    });
+    const fields = { ...this.#whoAsks(connection, decision), reason, ...why };
+    // Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log.
+    this.#refusals.write('info', 'request refused', connection.client()?.name.key, fields);
   }
 
   noteFailure({ label: view }: AnswerStanding, { failure }: SourceFailure): void {
-    const unseen = this.#refusalLines.next(`view ${view}`, this.#host.nowMs());
-    const level = unseen === undefined ? 'debug' : 'warn';
-    this.#host.log[level]('question failed', { view, failure, unseen: unseen === 0 ? undefined : unseen });
+    this.#refusals.write('warn', 'question failed', `view ${view}`, { view, failure });
   }
 
   logQuery(

@@ -16,6 +16,7 @@ import {
   QueryReader,
   ReadTurns,
   RefusalLines,
+  RefusalLog,
   ReplyPlan,
   RrClass,
   RrType,
@@ -64,7 +65,8 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
   readonly #host: PluginHost;
   readonly #gate: Gate;
   readonly #metrics;
-  readonly #refusalLines = new RefusalLines();
+  readonly #refusals: RefusalLog;
+  readonly #shedLines = new RefusalLines();
   readonly #turns: ReadTurns;
   /** Timers that close servers which were replaced. */
   readonly #closing = new Map<Servers, NodeJS.Timeout>();
@@ -77,6 +79,7 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
 
   constructor(host: PluginHost, config: RecursiveAuthGateConfig) {
     this.#host = host;
+    this.#refusals = new RefusalLog(host);
     this.#config = config;
     this.nowMs = host.nowMs;
     this.#metrics = gateMetrics(host.metrics);
@@ -202,27 +205,15 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
     const client = connection.client()?.name;
     // Whoever wants to may ask as a stranger, as often as he likes: that is counted, and neither fills the log nor takes time.
     if (client === undefined) return;
-    const unseen = this.#refusalLines.next(client.key, this.#host.nowMs());
     const { entry, rule, detail } = decision ?? {};
-    this.#host.log[unseen === undefined ? 'debug' : 'info']('request refused', {
-      ...whoAsks(connection),
-      reason,
-      entry,
-      rule,
-      detail,
-      unseen: unseen === 0 ? undefined : unseen,
-    });
+    const fields = { ...whoAsks(connection), reason, entry, rule, detail };
+    this.#refusals.write('info', 'request refused', client.key, fields);
   }
 
-  noteFailure({ class: of }: Standing, failure: SourceFailure): void {
+  noteFailure({ class: { name } }: Standing, failure: SourceFailure): void {
     if (isOverload(failure)) return;
-    const unseen = this.#refusalLines.next(`class ${of.name}`, this.#host.nowMs());
-    const level = unseen === undefined ? 'debug' : 'warn';
-    this.#host.log[level]('question failed', {
-      class: of.name,
-      failure: failure.failure,
-      unseen: unseen === 0 ? undefined : unseen,
-    });
+    const fields = { class: name, failure: failure.failure };
+    this.#refusals.write('warn', 'question failed', `class ${name}`, fields);
   }
 
   logQuery(
@@ -286,7 +277,7 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
 
   #noteShed(of: string, why: string): void {
     this.#metrics.shed.add({ class: of, why });
-    const unseen = this.#refusalLines.next(`shed ${of}`, this.#host.nowMs());
+    const unseen = this.#shedLines.next(of, this.#host.nowMs());
     if (unseen === undefined) return;
     const advice = 'the servers cannot answer all that is asked; the class that comes last goes without';
     this.#host.log.warn('questions are given up', {

@@ -8,7 +8,7 @@ import {
   Places,
   Rcode,
   rcodeName,
-  RefusalLines,
+  RefusalLog,
   RrType,
   type Log,
   type Metrics,
@@ -48,10 +48,11 @@ export class Requests {
   readonly #metrics: XotMetrics;
   readonly #transfers = new Places();
   readonly #queries = new Places();
-  readonly #lines = new RefusalLines();
+  readonly #refusals: RefusalLog;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
+    this.#refusals = new RefusalLog(options);
     this.#metrics = xotMetrics(options.metrics);
   }
 
@@ -201,10 +202,7 @@ export class Requests {
   #logNo({ remote }: PlainSource, reason: string, what: Readonly<Record<string, unknown>>): void {
     this.#metrics.refused.add({ reason });
     // Strangers cause these lines where the agent listens for others.
-    const unseen = this.#lines.next('', this.#options.nowMs());
-    const level = unseen === undefined ? 'debug' : 'info';
-    const fields = { remote, ...what, reason, unseen: unseen === 0 ? undefined : unseen };
-    this.#options.log[level]('request refused', fields);
+    this.#refusals.write('info', 'request refused', '', { remote, ...what, reason });
   }
 
   #refuse(kind: string, style: ReplyStyle, refusal: Refusal, from: PlainSource, reply: PlainReply): void {

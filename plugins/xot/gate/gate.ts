@@ -12,7 +12,7 @@ import {
   Places,
   Rcode,
   rcodeName,
-  RefusalLines,
+  RefusalLog,
   type Gate,
   type GateReply,
   type GateRequest,
@@ -80,7 +80,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
   readonly #gate: Gate;
   readonly #transfers = new Places();
   readonly #queries = new Places();
-  readonly #refusalLines = new RefusalLines();
+  readonly #refusals: RefusalLog;
   readonly #zones: GateZones;
   readonly #notified: NotifyReceiver;
   #config: XotGateConfig;
@@ -93,6 +93,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
 
   constructor(host: PluginHost, config: XotGateConfig) {
     this.#host = host;
+    this.#refusals = new RefusalLog(host);
     this.#config = config;
     this.#zones = new GateZones(host, config);
     this.#sources = new Sources(config.notify?.from ?? []);
@@ -300,10 +301,8 @@ class XotGate implements PluginInstance<XotGateConfig> {
   #logNo(from: GateRequest, reason: string, about: Readonly<Record<string, unknown>>): void {
     this.#metrics.refused.add({ reason });
     // Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log.
-    const unseen = from.client && this.#refusalLines.next(from.client.name.key, this.#host.nowMs());
-    const level = unseen === undefined ? 'debug' : 'info';
-    const fields = { ...whoAsks(from), ...about, reason, unseen: unseen === 0 ? undefined : unseen };
-    this.#host.log[level]('request refused', fields);
+    const fields = { ...whoAsks(from), ...about, reason };
+    this.#refusals.write('info', 'request refused', from.client?.name.key, fields);
   }
 
   #refuse(kind: string, style: ReplyStyle, refusal: Refusal): Buffer {

@@ -14,7 +14,7 @@ import {
   FrameReader,
   makeResponse,
   Places,
-  RefusalLines,
+  RefusalLog,
   TsigSigner,
   verifyQuery,
   type GateReply,
@@ -56,10 +56,11 @@ export class Migration {
   readonly #options: MigrationOptions;
   readonly #transfers = new Places();
   readonly #queries = new Places();
-  readonly #lines = new RefusalLines();
+  readonly #refusals: RefusalLog;
 
   constructor(options: MigrationOptions) {
     this.#options = options;
+    this.#refusals = new RefusalLog(options);
   }
 
   /** The handler of the plain listener. */
@@ -147,11 +148,14 @@ export class Migration {
 
   #no({ remote }: PlainSource, key: Name | undefined, reason: string, request?: ZoneRequest): void {
     // One bound for all: in clear anybody can come from anywhere.
-    const unseen = this.#lines.next('', this.#options.nowMs());
-    this.#options.log[unseen === undefined ? 'debug' : 'info']('request in migration mode refused', {
-      ...{ remote, key: key?.toString(), kind: request?.kind, zone: request?.zone.toString(), reason },
-      unseen: unseen === 0 ? undefined : unseen,
-    });
+    const fields = {
+      remote,
+      key: key?.toString(),
+      kind: request?.kind,
+      zone: request?.zone.toString(),
+      reason,
+    };
+    this.#refusals.write('info', 'request in migration mode refused', '', fields);
   }
 }
 

@@ -11,7 +11,7 @@
 import {
   Rcode,
   rcodeName,
-  RefusalLines,
+  RefusalLog,
   type Log,
   type Name,
   type ResourceRecord,
@@ -53,7 +53,7 @@ export class TargetQueue {
   readonly #restingZones = new Map<string, number>();
   /** The same of all zones. */
   #restsUntilMs = -Infinity;
-  readonly #lines = new RefusalLines();
+  readonly #refusals: RefusalLog;
   readonly #ends = new AbortController();
   #underWay = 0;
   #silent = 0;
@@ -64,6 +64,7 @@ export class TargetQueue {
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    this.#refusals = new RefusalLog(options);
     this.#allowance = this.#burst;
     this.#countedMs = options.nowMs();
   }
@@ -272,11 +273,8 @@ export class TargetQueue {
 
   /** A server can refuse thousands of zones one by one: the first lines of each minute are seen. */
   #warn(event: string, zone: Name, fields: Readonly<Record<string, unknown>>): void {
-    const { log, target, nowMs } = this.#options;
-    const unseen = this.#lines.next(event, nowMs());
-    const level = unseen === undefined ? 'debug' : 'warn';
-    const more = unseen === 0 ? undefined : unseen;
-    log[level](event, { target: target.label, zone: zone.toString(), ...fields, unseen: more });
+    const about = { target: this.#options.target.label, zone: zone.toString() };
+    this.#refusals.write('warn', event, event, { ...about, ...fields });
   }
 }
 

@@ -17,7 +17,7 @@ import {
   parseEndpoint,
   Rcode,
   rcodeName,
-  RefusalLines,
+  RefusalLog,
   TsigSigner,
   verifyQuery,
   type GateRequest,
@@ -123,10 +123,11 @@ export class NotifyReceiver {
   readonly #options: NotifyReceiverOptions;
   readonly #metrics: NotifyMetrics;
   /** One for all strangers: in clear they can come from as many addresses as they like. */
-  readonly #lines = new RefusalLines();
+  readonly #refusals: RefusalLog;
 
   constructor(options: NotifyReceiverOptions) {
     this.#options = options;
+    this.#refusals = new RefusalLog(options);
     this.#metrics = notifyMetrics(options.metrics);
   }
 
@@ -223,10 +224,7 @@ export class NotifyReceiver {
   }
 
   #tell(fields: Readonly<Record<string, unknown>>): void {
-    const { log, nowMs } = this.#options;
-    const unseen = this.#lines.next('', nowMs());
-    const level = unseen === undefined ? 'debug' : 'warn';
-    log[level]('notify not taken', { ...fields, unseen: unseen === 0 ? undefined : unseen });
+    this.#refusals.write('warn', 'notify not taken', '', fields);
   }
 }
 

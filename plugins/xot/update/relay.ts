@@ -15,7 +15,7 @@ import {
   Places,
   Rcode,
   rcodeName,
-  RefusalLines,
+  RefusalLog,
   RrType,
   type DecisionReason,
   type GateRequest,
@@ -61,12 +61,13 @@ interface Asked {
 export class UpdateRelay {
   readonly #options: UpdateRelayOptions;
   readonly #places = new Places();
-  readonly #lines = new RefusalLines();
+  readonly #refusals: RefusalLog;
   readonly #updates;
   readonly #refused;
 
   constructor(options: UpdateRelayOptions) {
     this.#options = options;
+    this.#refusals = new RefusalLog(options);
     const { metrics } = options;
     this.#updates = metrics.counter('xot_updates_total', 'Updates put to the primary, by response code.', [
       'rcode',
@@ -165,13 +166,10 @@ export class UpdateRelay {
   }
 
   #logNo(from: GateRequest, reason: string, about: Readonly<Record<string, unknown>>): void {
-    const { log, nowMs } = this.#options;
     this.#refused.add({ reason });
     // Whoever wants to may ask as an anonymous client, as often as he likes: that must not fill the log.
-    const unseen = from.client && this.#lines.next(from.client.name.key, nowMs());
-    const level = unseen === undefined ? 'debug' : 'info';
-    const more = unseen === 0 ? undefined : unseen;
-    log[level]('request refused', { ...whoAsks(from), kind: 'UPDATE', ...about, reason, unseen: more });
+    const fields = { ...whoAsks(from), kind: 'UPDATE', ...about, reason };
+    this.#refusals.write('info', 'request refused', from.client?.name.key, fields);
   }
 }
 
