@@ -14,14 +14,15 @@ export {
 export { readZonePattern } from './acl/patterns.ts';
 export { parseRate, perSecond, presentRate, usualBurst } from './acl/rate.ts';
 export { ZoneSet, type ZonePattern } from './acl/zone-set.ts';
-export { Answers, extrasOf, nextScopeOfOne, tooManyUnderWay } from './answer/answers.ts';
+export { Answers, extrasOf, tooManyUnderWay } from './answer/answers.ts';
 export type { AnswerExtras, AnswerLimits, SourceFailure, SourceOutcome, Waiting } from './answer/answers.ts';
 export { QueryReader, type QueryOddity } from './answer/query-reader.ts';
 export { ReplyPlan, type ReplyTo, type ReplyWay } from './answer/reply.ts';
 export { errorAnswer, forwardedQuery, keepReplyTo } from './answer/messages.ts';
 export type { Answer } from './answer/answer.ts';
 export { readAnswer } from './answer/answer-scanner.ts';
-export type { AnswerMeans, AnswerStanding, ReplyKind } from './answer-gate/means.ts';
+export { AnswerGate } from './answer-gate/answer-gate.ts';
+export type { AnswerRules, AnswerStanding, ReplyKind } from './answer-gate/means.ts';
 export type { Question } from './answer-gate/question.ts';
 export {
   accessRefusal,
@@ -32,7 +33,7 @@ export {
   tooManyAtOnce,
   type Refusal,
 } from './answer-gate/refusals.ts';
-export { AnswerSession } from './answer-gate/session.ts';
+export { ReplyCounts } from './answer-gate/reply-counts.ts';
 export { clientLimits, type ClientLimits } from './client/limits.ts';
 export type { ServerLink } from './client/server-link.ts';
 export { parsePin, type ServerPolicy } from './client/server-policy.ts';
@@ -128,6 +129,7 @@ export type { Certificate } from './pki/certificate.ts';
 export { parseResolvConf } from './embed/resolv-conf.ts';
 export { readRootsFile, systemRoots } from './embed/trust-files.ts';
 export { refusalLineLimits, RefusalLines, RefusalLog } from './observe/refusal-lines.ts';
+export { Replaced } from './plugin/replaced.ts';
 export type {
   AllowanceBucket,
   Allowances,

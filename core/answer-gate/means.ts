@@ -1,4 +1,4 @@
-/** What the connections of one gate share, and what a plugin says of them: who may ask what, and where answers come from. */
+/** What the connections of one gate share, and what its plugin says of them: who may ask what, and where answers come from. */
 import type { Decision } from '../acl/model.ts';
 import type { Answers, SourceFailure, SourceOutcome } from '../answer/answers.ts';
 import type { QueryReader } from '../answer/query-reader.ts';
@@ -42,23 +42,30 @@ export interface AnswerStanding {
   count(kind: ReplyKind, rcode: number): void;
 }
 
+/** What the connections share. */
 export interface AnswerMeans {
   /** Used by one after the other, never across a wait. */
   readonly reader: QueryReader;
   readonly plan: ReplyPlan;
-  readonly way: ReplyWay;
-  readonly logsQueries: boolean;
+  readonly rules: AnswerRules;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
+  /** A scope that nothing else has. */
+  scopeOfOne(): number;
+  onDefect(error: unknown): void;
+}
+
+/** What the plugin says. */
+export interface AnswerRules {
+  readonly way: ReplyWay;
+  readonly logsQueries: boolean;
   /** What is never answered here, whoever asks. */
   refusalOf(reader: QueryReader): Refusal | undefined;
   /** What the connection may do now, about a name. */
   decide(connection: AnswerConnection, name: Name): Promise<AnswerStanding>;
-  /** A scope that nothing else has. */
-  scopeOfOne(): number;
   /** What a client is told when there is no answer. */
   failed(failure: SourceFailure, standing: AnswerStanding): Refusal;
-  /** A request has come whose sender had this standing when that was decided last; undefined if it never was. */
+  /** A connection or a request has come whose sender had this standing when that was decided last; undefined if it never was. */
   noteRequest?(connection: AnswerConnection, standing: AnswerStanding | undefined): void;
   /** A request has come that is answered alike whoever sends it, or not at all: nobody decides about it, or is charged for it. */
   noteOddity?(connection: AnswerConnection): void;
@@ -70,5 +77,4 @@ export interface AnswerMeans {
     standing: AnswerStanding,
     fields: Readonly<Record<string, unknown>>,
   ): void;
-  onDefect(error: unknown): void;
 }

@@ -15,7 +15,7 @@ import { rcodeName, rrTypeName } from '../dns/constants.ts';
 import { Name } from '../dns/name.ts';
 import type { ForwardedClient } from '../forward/server.ts';
 import type { AnswerConnection, AnswerHandler } from '../plugin/contract.ts';
-import type { AnswerMeans, AnswerStanding, ReplyKind } from './means.ts';
+import type { AnswerMeans, AnswerRules, AnswerStanding, ReplyKind } from './means.ts';
 import { Question } from './question.ts';
 import { accessRefusal, oddities, type Refusal } from './refusals.ts';
 
@@ -26,6 +26,7 @@ const longestMs = 900;
 
 export class AnswerSession implements AnswerHandler {
   readonly #means: AnswerMeans;
+  readonly #rules: AnswerRules;
   readonly #connection: AnswerConnection;
   /** Questions that wait for a decision. Bounded by `requests-at-once`. */
   #undecided: Buffer[] = [];
@@ -39,25 +40,26 @@ export class AnswerSession implements AnswerHandler {
   constructor(connection: AnswerConnection, means: AnswerMeans) {
     this.#connection = connection;
     this.#means = means;
+    this.#rules = means.rules;
   }
 
   request(octets: Buffer, start: number, end: number): void {
     const { reader } = this.#means;
     if (!reader.read(octets, start, end)) {
-      this.#means.noteOddity?.(this.#connection);
+      this.#rules.noteOddity?.(this.#connection);
       this.#refuseOddity();
       return;
     }
-    const refusal = this.#means.refusalOf(reader);
+    const refusal = this.#rules.refusalOf(reader);
     if (refusal !== undefined) {
-      this.#means.noteOddity?.(this.#connection);
+      this.#rules.noteOddity?.(this.#connection);
       this.#refuse(reader, refusal);
       return;
     }
     const nowMs = this.#means.nowMs();
     const standing = this.#standing;
     // Before it is decided: what waits for a decision is held back as well.
-    this.#means.noteRequest?.(this.#connection, standing);
+    this.#rules.noteRequest?.(this.#connection, standing);
     const age = Math.abs(nowMs - this.#decidedMs);
     if (standing === undefined || age > longestMs || this.#connection.client() !== this.#decidedFor) {
       this.#undecided.push(Buffer.from(octets.subarray(start, end)));
@@ -72,7 +74,7 @@ export class AnswerSession implements AnswerHandler {
 
   end(): void {
     this.#undecided = [];
-    this.#means.noteEnd?.(this.#connection);
+    this.#rules.noteEnd?.(this.#connection);
   }
 
   /** Decides about the connection, and then about what has waited for it. */
@@ -81,7 +83,7 @@ export class AnswerSession implements AnswerHandler {
     this.#isDeciding = true;
     const means = this.#means;
     const client = this.#connection.client();
-    means
+    this.#rules
       .decide(this.#connection, Name.root)
       .then((standing) => {
         this.#standing = standing;
@@ -130,7 +132,7 @@ export class AnswerSession implements AnswerHandler {
       const name = Name.fromWire(
         octets.subarray(reader.questionStart, reader.questionEnd - typeAndClassOctets),
       );
-      standing = await means.decide(this.#connection, name);
+      standing = await this.#rules.decide(this.#connection, name);
     } catch (error) {
       means.onDefect(error);
     }
@@ -216,22 +218,23 @@ export class AnswerSession implements AnswerHandler {
   #send(standing: AnswerStanding, kind: ReplyKind, to: ReplyTo, answer: Answer, extras: AnswerExtras): void {
     standing.count(kind, answer.rcode);
     this.#write(to, answer, extras);
-    if (this.#means.logsQueries) this.#logQuery(standing, kind, to, answer.rcode);
+    if (this.#rules.logsQueries) this.#logQuery(standing, kind, to, answer.rcode);
   }
 
   #write(to: ReplyTo, answer: Answer, extras: AnswerExtras): void {
-    const { plan, way } = this.#means;
+    const { plan } = this.#means;
+    const { way } = this.#rules;
     const connection = this.#connection;
     const at = connection.reply(plan.measure(answer, to, way, extras));
     plan.write(connection.room, at, answer, to, way, extras);
   }
 
   #fail(standing: AnswerStanding, to: ReplyTo, failure: SourceFailure): void {
-    const refusal = this.#means.failed(failure, standing);
+    const refusal = this.#rules.failed(failure, standing);
     standing.count('failed', refusal.rcode);
-    this.#means.noteFailure(standing, failure);
+    this.#rules.noteFailure(standing, failure);
     this.#say(to, refusal);
-    if (this.#means.logsQueries) this.#logQuery(standing, 'failed', to, refusal.rcode);
+    if (this.#rules.logsQueries) this.#logQuery(standing, 'failed', to, refusal.rcode);
   }
 
   #refuseOddity(): void {
@@ -243,7 +246,7 @@ export class AnswerSession implements AnswerHandler {
 
   #refuse(to: ReplyTo, refusal: Refusal, standing?: AnswerStanding): void {
     standing?.count('refused', refusal.rcode);
-    this.#means.noteRefusal(this.#connection, refusal, standing?.decision);
+    this.#rules.noteRefusal(this.#connection, refusal, standing?.decision);
     this.#say(to, refusal);
   }
 
@@ -255,7 +258,7 @@ export class AnswerSession implements AnswerHandler {
   #logQuery(standing: AnswerStanding, kind: ReplyKind, to: ReplyTo, rcode: number): void {
     const { octets, questionStart, questionEnd } = to;
     const name = Name.fromWire(octets.subarray(questionStart, questionEnd - typeAndClassOctets));
-    this.#means.logQuery(this.#connection, standing, {
+    this.#rules.logQuery(this.#connection, standing, {
       name: name.toString(),
       type: rrTypeName(octets.readUInt16BE(questionEnd - typeAndClassOctets)),
       rcode: rcodeName(rcode),

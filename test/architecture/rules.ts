@@ -102,11 +102,12 @@ const importRules: readonly ImportRule[] = [
   // The life of a connection whose questions are answered from memory, or from wherever a plugin says.
   {
     from: 'core/answer-gate/',
-    may: ['core/answer/', 'core/dns/'],
+    may: ['core/answer/', 'core/dns/', 'core/config/endpoint.ts'],
     mayTypes: [
       'core/acl/model.ts',
       'core/dane/identity.ts',
       'core/forward/server.ts',
+      'core/observe/',
       'core/plugin/contract.ts',
     ],
   },

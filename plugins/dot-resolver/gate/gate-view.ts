@@ -1,8 +1,8 @@
 /** One view of the gate: where its answers come from, whose memory they are kept in, and what its members may do together. */
-import type { Metrics } from '../../../core/index.ts';
+import type { Metrics, ReplyCounts } from '../../../core/index.ts';
 import type { View } from '../view/view.ts';
 import type { GateViewConfig } from './config.ts';
-import { ReplyCounts } from './metrics.ts';
+import { replyCounts } from './metrics.ts';
 import type { TotalsMeter } from './standing.ts';
 
 /** Numbers of views are below those of single questions (nextScopeOfOne): one more for each file that was read anew. */
@@ -27,7 +27,7 @@ export class GateView {
     this.config = config;
     this.view = view;
     this.meter = meter;
-    this.counts = new ReplyCounts(metrics, name);
+    this.counts = replyCounts(metrics, name);
   }
 
   /**

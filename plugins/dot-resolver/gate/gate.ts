@@ -4,32 +4,28 @@
  *
  *     question → what the access list says of who asks → limits → memory of the view → the view: lists, local zones, upstreams
  */
-import { randomInt } from 'node:crypto';
 import {
+  AnswerGate,
   Answers,
-  AnswerSession,
-  formatEndpoint,
   Forwarder,
   listenerTls,
-  nextScopeOfOne,
-  QueryReader,
   readTextFile,
   RefusalLog,
-  ReplyPlan,
+  Replaced,
   RrClass,
   RrType,
   noTransfers,
   otherClass,
   type AnswerConnection,
   type AnswerLimits,
-  type AnswerMeans,
+  type AnswerRules,
   type AnswerStanding,
   type Decision,
-  type Gate,
   type Name,
   type Plugin,
   type PluginHost,
   type PluginInstance,
+  type QueryReader,
   type Readiness,
   type Refusal,
   type ReplyWay,
@@ -57,30 +53,23 @@ export const dotGate: Plugin<DotGateConfig> = {
 /** Milliseconds that questions under way get when their view has been replaced. */
 const oldViewMs = 10_000;
 
-class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
-  readonly reader = new QueryReader(randomInt(2 ** 31));
-  readonly plan = new ReplyPlan();
+class DotGate implements PluginInstance<DotGateConfig>, AnswerRules {
   readonly answers: Answers;
-  readonly nowMs: () => number;
   readonly #host: PluginHost;
-  readonly #gate: Gate;
+  readonly #gate: AnswerGate;
   readonly #metrics;
   readonly #roles = new Map<string, TotalsMeter>();
   readonly #refusals: RefusalLog;
-  /** Timers that close views which were replaced. */
-  readonly #closing = new Map<View, NodeJS.Timeout>();
-  #lastOfOne = 0;
+  readonly #replaced = new Replaced();
   #views = new Map<string, GateView>();
   #config: DotGateConfig;
   #way: ReplyWay;
-  #open = false;
 
   /** Reads the files of the views. Throws ConfigError. */
   constructor(host: PluginHost, config: DotGateConfig) {
     this.#host = host;
     this.#refusals = new RefusalLog(host);
     this.#config = config;
-    this.nowMs = host.nowMs;
     this.#metrics = gateMetrics(host.metrics);
     this.answers = new Answers({ limits: answerLimitsOf(config), nowMs: host.nowMs });
     this.#views = this.#makeViews(config);
@@ -88,10 +77,8 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
     this.#way = wayOf(config);
     const { listen: addresses, limits } = config;
     const whoIsServed = config.privacy === 'role' ? 'hidden' : 'told';
-    this.#gate = host.answer(
-      { addresses, limits, tls: listenerTls(config), whoIsServed },
-      (connection) => new AnswerSession(connection, this),
-    );
+    const listener = { addresses, limits, tls: listenerTls(config), whoIsServed } as const;
+    this.#gate = new AnswerGate(dotGate.name, host, listener, this);
     this.#metrics.memory.follow({ what: 'answers' }, () => this.answers.entries);
     this.#metrics.memory.follow({ what: 'octets' }, () => this.answers.octets);
     this.#metrics.underWay.follow({}, () => this.answers.underWay);
@@ -105,17 +92,12 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
     return this.#config['log-queries'];
   }
 
-  async start(): Promise<void> {
-    const listening = await this.#gate.open();
-    this.#open = true;
-    this.#host.log.info('listening', {
-      addresses: listening.map(formatEndpoint).join(' '),
-      views: this.#views.size,
-    });
+  start(): Promise<void> {
+    return this.#gate.open({ views: this.#views.size });
   }
 
   ready(): Readiness {
-    return { ready: this.#open, waitingFor: this.#open ? [] : ['dot-resolver/gate: listening'] };
+    return this.#gate.ready();
   }
 
   reload(config: DotGateConfig): void {
@@ -127,7 +109,8 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
       closeThoseOnlyIn(views, this.#views);
       throw error;
     }
-    for (const [name, { view }] of this.#views) if (views.get(name)?.view !== view) this.#closeLater(view);
+    for (const [name, { view }] of this.#views)
+      if (views.get(name)?.view !== view) this.#replaced.closeAfter(oldViewMs, view);
     this.#views = views;
     this.#setRoles(config);
     this.#config = config;
@@ -137,15 +120,10 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
   }
 
   async stop(deadlineMs: number): Promise<void> {
-    this.#open = false;
     await this.#gate.close(deadlineMs);
     this.answers.close();
     for (const { view } of this.#views.values()) view.close();
-    for (const [view, timer] of this.#closing) {
-      clearTimeout(timer);
-      view.close();
-    }
-    this.#closing.clear();
+    this.#replaced.close();
   }
 
   async decide(connection: AnswerConnection, zone: Name): Promise<Standing> {
@@ -168,11 +146,6 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
     return upstreamFailed(failure);
   }
 
-  scopeOfOne(): number {
-    this.#lastOfOne = nextScopeOfOne(this.#lastOfOne);
-    return this.#lastOfOne;
-  }
-
   noteRefusal(connection: AnswerConnection, { reason }: Refusal, decision: Decision | undefined): void {
     this.#metrics.refused.add({ reason });
     const { entry, rule, view, detail } = decision ?? {};
@@ -193,10 +166,6 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
     fields: Readonly<Record<string, unknown>>,
   ): void {
     this.#host.log.info('query', { ...this.#whoAsks(connection, decision), view, ...fields });
-  }
-
-  onDefect(error: unknown): void {
-    this.#host.log.error('defect', { doing: 'decision', error });
   }
 
   get #isPrivate(): boolean {
@@ -261,14 +230,6 @@ class DotGate implements PluginInstance<DotGateConfig>, AnswerMeans {
         this.#roles.set(name, new TotalsMeter(`role ${name}`, totals, this.#host.allowances));
       else known.set(totals);
     }
-  }
-
-  #closeLater(view: View): void {
-    const timer = setTimeout(() => {
-      this.#closing.delete(view);
-      view.close();
-    }, oldViewMs);
-    this.#closing.set(view, timer.unref());
   }
 }
 

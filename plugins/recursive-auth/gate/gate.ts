@@ -4,32 +4,28 @@
  *
  *     question → class (access list) → limits → memory of the class → queue → the servers
  */
-import { randomInt } from 'node:crypto';
 import {
-  AnswerSession,
-  formatEndpoint,
+  AnswerGate,
   Forwarder,
   listenerTls,
-  nextScopeOfOne,
   noTransfers,
   otherClass,
-  QueryReader,
   ReadTurns,
   RefusalLines,
   RefusalLog,
-  ReplyPlan,
+  Replaced,
   RrClass,
   RrType,
   tooManyUnderWay,
   type AnswerConnection,
   type AnswerLimits,
-  type AnswerMeans,
+  type AnswerRules,
   type Decision,
-  type Gate,
   type Name,
   type Plugin,
   type PluginHost,
   type PluginInstance,
+  type QueryReader,
   type Readiness,
   type Refusal,
   type ReplyWay,
@@ -58,50 +54,37 @@ export const recursiveAuthGate: Plugin<RecursiveAuthGateConfig> = {
 /** Milliseconds that questions under way get when their servers have been replaced. */
 const oldServersMs = 10_000;
 
-class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, AnswerMeans {
-  readonly reader = new QueryReader(randomInt(2 ** 31));
-  readonly plan = new ReplyPlan();
-  readonly nowMs: () => number;
+class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, AnswerRules {
   readonly #host: PluginHost;
-  readonly #gate: Gate;
+  readonly #gate: AnswerGate;
   readonly #metrics;
   readonly #refusals: RefusalLog;
   readonly #shedLines = new RefusalLines();
   readonly #turns: ReadTurns;
-  /** Timers that close servers which were replaced. */
-  readonly #closing = new Map<Servers, NodeJS.Timeout>();
+  readonly #replaced = new Replaced();
   #classes: ReadonlyMap<string, MemberClass> = new Map<string, MemberClass>();
   #servers: Servers;
   #config: RecursiveAuthGateConfig;
   #way: ReplyWay;
-  #lastOfOne = 0;
-  #open = false;
 
   constructor(host: PluginHost, config: RecursiveAuthGateConfig) {
     this.#host = host;
     this.#refusals = new RefusalLog(host);
     this.#config = config;
-    this.nowMs = host.nowMs;
     this.#metrics = gateMetrics(host.metrics);
     this.#servers = this.#makeServers(config);
     this.#classes = this.#makeClasses(config);
     this.#way = wayOf(config);
     this.#turns = new ReadTurns({ nowMs: () => performance.now(), limits: () => this.#config.limits });
     const { listen: addresses, limits } = config;
-    this.#gate = host.answer(
-      {
-        addresses,
-        limits,
-        tls: listenerTls(config),
-        strangersPerSecond: () =>
-          this.#turns.isShort ? this.#config.limits['handshakes-when-short'] : Infinity,
-      },
-      (connection) => {
-        // Who comes while there is too little time waits for his turn before anything of his is read.
-        this.noteRequest(connection, undefined);
-        return new AnswerSession(connection, this);
-      },
-    );
+    const listener = {
+      addresses,
+      limits,
+      tls: listenerTls(config),
+      strangersPerSecond: () =>
+        this.#turns.isShort ? this.#config.limits['handshakes-when-short'] : Infinity,
+    };
+    this.#gate = new AnswerGate(recursiveAuthGate.name, host, listener, this);
     this.#metrics.waiting.follow({}, () => this.#servers.waiting);
     this.#metrics.underWay.follow({}, () => this.#servers.underWay);
   }
@@ -114,17 +97,12 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
     return this.#config['log-queries'];
   }
 
-  async start(): Promise<void> {
-    const listening = await this.#gate.open();
-    this.#open = true;
-    this.#host.log.info('listening', {
-      addresses: listening.map(formatEndpoint).join(' '),
-      classes: [...this.#classes.keys()].join(' '),
-    });
+  start(): Promise<void> {
+    return this.#gate.open({ classes: [...this.#classes.keys()].join(' ') });
   }
 
   ready(): Readiness {
-    return { ready: this.#open, waitingFor: this.#open ? [] : ['recursive-auth/gate: listening'] };
+    return this.#gate.ready();
   }
 
   reload(config: RecursiveAuthGateConfig): void {
@@ -134,7 +112,7 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
     this.#config = config;
     this.#way = wayOf(config);
     if (!isEqual(serversPart(before), serversPart(config))) {
-      this.#closeLater(this.#servers);
+      this.#replaced.closeAfter(oldServersMs, this.#servers);
       this.#servers = this.#makeServers(config);
     }
     this.#classes = this.#makeClasses(config);
@@ -142,16 +120,11 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
   }
 
   async stop(deadlineMs: number): Promise<void> {
-    this.#open = false;
     this.#turns.close();
     await this.#gate.close(deadlineMs);
     for (const { answers } of this.#classes.values()) answers.close();
     this.#servers.close();
-    for (const [servers, timer] of this.#closing) {
-      clearTimeout(timer);
-      servers.close();
-    }
-    this.#closing.clear();
+    this.#replaced.close();
   }
 
   /**
@@ -176,11 +149,6 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
   failed(failure: SourceFailure, standing: Standing): Refusal {
     if (isOverload(failure)) return standing.class.refusals.overloaded;
     return upstreamFailed(failure);
-  }
-
-  scopeOfOne(): number {
-    this.#lastOfOne = nextScopeOfOne(this.#lastOfOne);
-    return this.#lastOfOne;
   }
 
   noteRequest(connection: AnswerConnection, standing: Standing | undefined): void {
@@ -222,10 +190,6 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
     fields: Readonly<Record<string, unknown>>,
   ): void {
     this.#host.log.info('query', { ...whoAsks(connection), class: of.name, ...fields });
-  }
-
-  onDefect(error: unknown): void {
-    this.#host.log.error('defect', { doing: 'decision', error });
   }
 
   #standing(
@@ -302,14 +266,6 @@ class RecursiveAuthGate implements PluginInstance<RecursiveAuthGateConfig>, Answ
       this.#metrics.memory.follow({ class: name }, () => this.#classes.get(name)?.answers.entries ?? 0);
     }
     return classes;
-  }
-
-  #closeLater(servers: Servers): void {
-    const timer = setTimeout(() => {
-      this.#closing.delete(servers);
-      servers.close();
-    }, oldServersMs);
-    this.#closing.set(servers, timer.unref());
   }
 }
 

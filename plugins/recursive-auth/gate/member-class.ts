@@ -11,9 +11,10 @@ import {
   type AnswerLimits,
   type FairClass,
   type Metrics,
+  type ReplyCounts,
 } from '../../../core/index.ts';
 import type { ClassConfig } from './config.ts';
-import { ClassCounts } from './metrics.ts';
+import { replyCounts } from './metrics.ts';
 import { NamesBelow } from './names-below.ts';
 import { refusalsOf, type ClassRefusals } from './refusals.ts';
 
@@ -34,7 +35,7 @@ export class MemberClass implements FairClass {
   readonly weight: number;
   readonly rank: number;
   readonly answers: Answers;
-  readonly counts: ClassCounts;
+  readonly counts: ReplyCounts;
   readonly refusals: ClassRefusals;
   readonly names: NamesBelow;
   readonly #parts: string;
@@ -51,7 +52,7 @@ export class MemberClass implements FairClass {
     this.weight = config.weight;
     this.rank = rank;
     this.answers = new Answers({ limits: answerLimits, nowMs });
-    this.counts = new ClassCounts(metrics, name);
+    this.counts = replyCounts(metrics, name);
     this.refusals = refusalsOf(config.shed);
     this.names = new NamesBelow(config.zones, config.except);
     this.#allowances = allowances;

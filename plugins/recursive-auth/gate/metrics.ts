@@ -1,39 +1,14 @@
 /** Metrics of the gate of recursive-auth. */
-import { rcodeName, type Metrics, type ReplyKind } from '../../../core/index.ts';
+import { ReplyCounts, type Metrics } from '../../../core/index.ts';
 
-/** Counts the replies to one class: a resolver asks thousands of times a second. */
-export class ClassCounts {
-  readonly #counter;
-  readonly #class: string;
-  readonly #series = new Map<number, { value: number }>();
-
-  constructor(metrics: Metrics, name: string) {
-    this.#class = name;
-    this.#counter = metrics.counter(
-      'authoritative_replies_total',
-      'Replies of recursive-auth, by class, by where they came from, and by response code; those of no reply count too.',
-      ['class', 'from', 'rcode'],
-    );
-  }
-
-  add(kind: ReplyKind, rcode: number): void {
-    const key = kindNumbers[kind] * 0x1_0000 + rcode;
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      series = this.#counter.series({ class: this.#class, from: kind, rcode: rcodeName(rcode) });
-      this.#series.set(key, series);
-    }
-    series.value += 1;
-  }
+export function replyCounts(metrics: Metrics, name: string): ReplyCounts {
+  const counter = metrics.counter(
+    'authoritative_replies_total',
+    'Replies of recursive-auth, by class, by where they came from, and by response code; those of no reply count too.',
+    ['class', 'from', 'rcode'],
+  );
+  return new ReplyCounts(counter, { class: name });
 }
-
-const kindNumbers: Readonly<Record<ReplyKind, number>> = {
-  memory: 0,
-  asked: 1,
-  stale: 2,
-  failed: 3,
-  refused: 4,
-};
 
 /** What is counted for the whole gate. */
 export function gateMetrics(metrics: Metrics) {

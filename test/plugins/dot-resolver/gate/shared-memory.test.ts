@@ -52,16 +52,18 @@ describe('the memory of a view', () => {
     const means: AnswerMeans = {
       reader: new QueryReader(1),
       plan: new ReplyPlan(),
-      way: { maxOctets: 65_535, idleTimeMs: 1000, isEncrypted: true },
-      logsQueries: false,
+      rules: {
+        way: { maxOctets: 65_535, idleTimeMs: 1000, isEncrypted: true },
+        logsQueries: false,
+        decide: () => Promise.resolve(standing),
+        refusalOf: () => undefined,
+        failed: () => noTransfers,
+        noteRefusal: () => undefined,
+        noteFailure: () => undefined,
+        logQuery: () => undefined,
+      },
       nowMs: () => nowMs,
-      decide: () => Promise.resolve(standing),
-      refusalOf: () => undefined,
-      failed: () => noTransfers,
       scopeOfOne: () => (lastScope += 1),
-      noteRefusal: () => undefined,
-      noteFailure: () => undefined,
-      logQuery: () => undefined,
       onDefect: (error) => {
         throw error;
       },
