@@ -12,7 +12,7 @@ export {
   type DecisionReason,
 } from './acl/model.ts';
 export { readZonePattern } from './acl/patterns.ts';
-export { parseRate, perSecond, presentRate, usualBurst } from './acl/rate.ts';
+export { allowanceOf, parseRate, perSecond, presentRate } from './acl/rate.ts';
 export { ZoneSet, type ZonePattern } from './acl/zone-set.ts';
 export { Answers, extrasOf, tooManyUnderWay } from './answer/answers.ts';
 export type { AnswerExtras, AnswerLimits, SourceFailure, SourceOutcome, Waiting } from './answer/answers.ts';
@@ -40,6 +40,7 @@ export { parsePin, type ServerPolicy } from './client/server-policy.ts';
 export { formatEndpoint, isLoopback, parseEndpoint, type Endpoint } from './config/endpoint.ts';
 export { listenerKeys, listenerTls, type ListenerConfig } from './config/listener.ts';
 export { withDefaults, type LimitsTable } from './config/limits-table.ts';
+export { configFault, refuseFaults, type ConfigFault } from './config/fault.ts';
 export * as schema from './config/schema.ts';
 export type { ConfigSchema } from './config/schema.ts';
 export { readTextFile } from './config/text-file.ts';
@@ -70,7 +71,8 @@ export {
 export type { Edns, EdnsOption } from './dns/edns.ts';
 export type { PlainHandler, PlainReply, PlainSource } from './do53/handler.ts';
 export { do53Limits, type Do53Limits } from './do53/limits.ts';
-export { parseSource, Sources, type SourceBlock } from './do53/sources.ts';
+export { allowKey, ownSources, sourceList } from './do53/source-keys.ts';
+export { Sources, type SourceBlock } from './do53/sources.ts';
 export { DnsFormatError } from './dns/errors.ts';
 export { failureCodes, failureOfAll, resolverFailureCodes, type FailureKind } from './dns/failure.ts';
 export { frame, FrameReader } from './dns/framing.ts';
@@ -106,21 +108,13 @@ export {
 } from './forward/server.ts';
 export { findAddresses, lifeMsOf, type FoundAddresses } from './gates/addresses.ts';
 export { GatePool, type GatePoolOptions, type GateState } from './gates/gate-pool.ts';
-export { dotPort, parseGateText, type GateText } from './gates/gate-text.ts';
+export { dotPort, gateList, type GateText } from './gates/gate-text.ts';
 export type { GateLink } from './gates/gate-way.ts';
 export { Gates } from './gates/gates.ts';
 export { hopQuery } from './gates/hop-query.ts';
 export { gateChoiceLimits, gateLimits, gateRows, linkLimits, type GateLimits } from './gates/limits.ts';
 export { NetworkWatch, systemSigns, type NetworkSigns } from './gates/network-watch.ts';
-export {
-  policyOf,
-  proofFaults,
-  proofKeys,
-  readRoots,
-  systemWord,
-  type ProofConfig,
-  type ProofFault,
-} from './gates/proof.ts';
+export { policyOf, proofFaults, proofKeys, readRoots, systemWord, type ProofConfig } from './gates/proof.ts';
 export { GatesError } from './gates/race.ts';
 export type { Log } from './observe/log.ts';
 export type { Counter, Histogram, Metrics } from './observe/metrics.ts';

@@ -1,4 +1,5 @@
 /** Rates as the access list has them: `50/s`, `600/m`, `1000/h`. */
+import type { Allowance } from './budgets.ts';
 
 /** A whole number of times in a unit of time. */
 export interface Rate {
@@ -29,6 +30,12 @@ export function perSecond({ count, per }: Rate): number {
 /** What a rate gives in one second, at least 1: the burst of a rule that does not say another. */
 export function usualBurst(ratePerSecond: number): number {
   return Math.max(1, Math.ceil(ratePerSecond));
+}
+
+/** What a rate and a burst say together. */
+export function allowanceOf(rate: Rate, burst?: number): Allowance {
+  const ratePerSecond = perSecond(rate);
+  return { perSecond: ratePerSecond, burst: burst ?? usualBurst(ratePerSecond) };
 }
 
 /** In the shortest unit in which it is a whole number. */

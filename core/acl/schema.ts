@@ -6,16 +6,9 @@ import { choice, pointInTime, textBlock, wholeNumber, z, type ConfigSchema } fro
 import { parseTime } from '../config/time.ts';
 import { issueMessage } from '../config/words.ts';
 import { RrType, rrTypeFromName } from '../dns/constants.ts';
-import {
-  actions,
-  type AccessRights,
-  type Allowance,
-  type AllowRule,
-  type RuleLimits,
-  type RuleSet,
-} from './model.ts';
+import { actions, type AccessRights, type AllowRule, type RuleLimits, type RuleSet } from './model.ts';
 import { readZonePattern } from './patterns.ts';
-import { parseRate, perSecond, usualBurst } from './rate.ts';
+import { allowanceOf, parseRate } from './rate.ts';
 import { ZoneSet } from './zone-set.ts';
 
 /** Bounds against a wrong list, not against an enemy. */
@@ -296,12 +289,8 @@ function limitsOf(rule: WrittenAllow): RuleLimits | undefined {
   const { rate, burst, 'requests-at-once': requestsAtOnce, 'transfers-at-once': transfersAtOnce } = rule;
   if (rate === undefined && requestsAtOnce === undefined && transfersAtOnce === undefined) return undefined;
   return {
-    ...(rate && { rate: allowanceOf(perSecond(rate), burst) }),
+    ...(rate && { rate: allowanceOf(rate, burst) }),
     ...(requestsAtOnce !== undefined && { requestsAtOnce }),
     ...(transfersAtOnce !== undefined && { transfersAtOnce }),
   };
-}
-
-function allowanceOf(ratePerSecond: number, burst = usualBurst(ratePerSecond)): Allowance {
-  return { perSecond: ratePerSecond, burst };
 }

@@ -71,18 +71,25 @@ export function endpoint(defaultPort: number): ConfigSchema<Endpoint> {
 }
 
 /**
- * Where an agent listens: an IP address, port 53 if it has none, and not every address of the machine.
+ * Where an agent listens: a list of 1 to 16 IP addresses, port 53 if one has none, and not every address of the machine.
  *
+ * @param usual where it listens if the list is missing, as `127.0.0.1:53`
  * @param whom it is for, as `programs`
  */
-export function agentEndpoint(example: string, whom: string): ConfigSchema<Endpoint> {
-  return textBlock({ what: 'an address', example }, (text) => {
+export function agentEndpoints(usual: string, whom: string): ConfigSchema<Endpoint[]> {
+  const listenAt = textBlock({ what: 'an address', example: usual }, (text) => {
     const read = parseEndpoint(text, domainPort);
     if (/^[0.:]+$/.test(read.address)) {
       throw new RangeError(`is every address of this machine: an agent is for ${whom} beside it`);
     }
     return read;
   });
+  return z
+    .array(listenAt)
+    .min(1)
+    .max(maxEndpoints)
+    .default([parseEndpoint(usual, domainPort)])
+    .meta({ what: 'a list of addresses', example: `["${usual}"]` });
 }
 
 /** A list of 1 to 16 addresses. */
@@ -93,6 +100,11 @@ export function endpoints(defaultPort: number): ConfigSchema<Endpoint[]> {
     .min(1)
     .max(maxEndpoints)
     .meta({ what: 'a list of addresses', example });
+}
+
+/** A list, for which one value alone may stand. */
+export function oneOrMore<T>(list: ConfigSchema<T[]>): ConfigSchema<T[]> {
+  return z.preprocess((value) => (typeof value === 'string' ? [value] : value), list);
 }
 
 /** A time with its unit, in milliseconds: "500ms", "30s", "5m", "2h". */
@@ -151,7 +163,7 @@ export function fromLimits<T extends LimitsTable>(
   const example = `{ ${Object.keys(table)[0] ?? ''}: … }`;
   // fromEntries forgets the names of the keys; they are the table's.
   const map = z.strictObject(shape).meta({ what: 'a map of limits', example });
-  return map.prefault({}) as unknown as ConfigSchema<{
+  return map.prefault({}).meta({ description: 'Bounds; each has a default.' }) as unknown as ConfigSchema<{
     readonly [K in keyof T]: number;
   }>;
 }

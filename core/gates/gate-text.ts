@@ -7,6 +7,7 @@
  */
 import { isIP } from 'node:net';
 import { parseEndpoint, type Endpoint } from '../config/endpoint.ts';
+import { textBlock, z } from '../config/schema.ts';
 import { DnsFormatError } from '../dns/errors.ts';
 import { Name } from '../dns/name.ts';
 import { dnsNameFromName } from '../pki/dns-name.ts';
@@ -24,6 +25,16 @@ export interface GateText {
 
 /** RFC 7858 section 3.1: the port of DNS over TLS. */
 export const dotPort = 853;
+
+const maxGates = 16;
+
+/** A list of them in a configuration. */
+export function gateList(example: string) {
+  return z
+    .array(textBlock({ what: 'a gate', example }, parseGateText))
+    .min(1)
+    .max(maxGates);
+}
 
 /** Reads one. Throws RangeError with words that follow the quoted text. */
 export function parseGateText(text: string): GateText {

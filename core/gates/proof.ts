@@ -3,8 +3,8 @@
  * is wrong with them, and the policy for one server.
  */
 import { parsePin, type ServerPolicy } from '../client/server-policy.ts';
+import { configFault, type ConfigFault } from '../config/fault.ts';
 import * as schema from '../config/schema.ts';
-import { issueMessage } from '../config/words.ts';
 import type { Name } from '../dns/name.ts';
 import { readRootsFile, systemRoots } from '../embed/trust-files.ts';
 import type { Certificate } from '../pki/certificate.ts';
@@ -57,11 +57,6 @@ export function proofKeys(servers: string, server = 'server') {
   };
 }
 
-export interface ProofFault {
-  readonly path: (string | number)[];
-  readonly message: string;
-}
-
 /**
  * What is wrong with keys that are right each by itself.
  *
@@ -76,10 +71,10 @@ export function proofFaults(
     readonly name: Name | undefined;
   }[],
   called = 'server',
-): ProofFault[] {
-  const found: ProofFault[] = [];
+): ConfigFault[] {
+  const found: ConfigFault[] = [];
   const add = (path: (string | number)[], wrong: string, right: string): void => {
-    found.push({ path, message: issueMessage({ wrong, right }) });
+    found.push(configFault(path, wrong, right));
   };
   for (const { path, text, name } of servers) {
     if (name !== undefined || pins.length > 0) continue;

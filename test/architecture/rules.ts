@@ -122,7 +122,13 @@ const importRules: readonly ImportRule[] = [
   // Plain DNS for those who are on this machine.
   {
     from: 'core/do53/',
-    may: ['core/dns/', 'core/config/endpoint.ts', 'core/server/places.ts', 'core/server/listen-error.ts'],
+    may: [
+      'core/dns/',
+      'core/config/endpoint.ts',
+      'core/config/schema.ts',
+      'core/server/places.ts',
+      'core/server/listen-error.ts',
+    ],
     mayTypes: ['core/config/', 'core/observe/'],
   },
   // The contract is one page of types, so that a plugin can be written against it alone.

@@ -1,20 +1,21 @@
 /** Configuration of `use: dot-resolver/agent`. */
 import { isAbsolute } from 'node:path';
 import {
+  configFault,
   do53Limits,
   gateLimits,
-  issueMessage,
+  gateList,
   parseEndpoint,
-  parseGateText,
   proofFaults,
   proofKeys,
+  refuseFaults,
   schema,
+  type ConfigFault,
   type Do53Limits,
   type Endpoint,
   type GateText,
   type Name,
   type ProofConfig,
-  type ProofFault,
 } from '../../../core/index.ts';
 import { wellKnownNames } from './captive-names.ts';
 import { agentLimits, type AgentLimits } from './limits.ts';
@@ -35,16 +36,11 @@ export interface AgentConfig extends ProofConfig {
 export type CaptiveResolver = { readonly file: string } | { readonly at: Endpoint };
 
 const domainPort = 53;
-const maxServers = 16;
+const maxResolvers = 16;
 const maxCaptiveNames = 100;
 const { z } = schema;
 
 export const wellKnownWord = 'well-known';
-
-const listenAt = schema.agentEndpoint('127.0.0.1:53', 'programs');
-
-/** One value may stand for a list of one. */
-const asList = (value: unknown): unknown => (typeof value === 'string' ? [value] : value);
 
 const captiveResolver = schema.textBlock(
   { what: 'the address of a resolver, or a path', example: '/run/NetworkManager/no-stub-resolv.conf' },
@@ -66,13 +62,13 @@ const captiveName = schema.textBlock(
 
 const captiveSchema = z
   .strictObject({
-    resolvers: z.preprocess(asList, z.array(captiveResolver).min(1).max(maxServers)).meta({
+    resolvers: schema.oneOrMore(z.array(captiveResolver).min(1).max(maxResolvers)).meta({
       what: 'a path, or a list of addresses',
       example: '/run/NetworkManager/no-stub-resolv.conf',
       description:
         'The resolvers of the network: a file in the form of resolv.conf that DHCP writes, read when it is needed, or addresses.',
     }),
-    names: z.preprocess(asList, z.array(captiveName).min(1).max(maxCaptiveNames)).meta({
+    names: schema.oneOrMore(z.array(captiveName).min(1).max(maxCaptiveNames)).meta({
       what: 'a list of names',
       example: '[well-known]',
       description:
@@ -88,46 +84,28 @@ const captiveSchema = z
 
 export const agentSchema: schema.ConfigSchema<AgentConfig> = z
   .strictObject({
-    listen: z
-      .array(listenAt)
-      .min(1)
-      .max(maxServers)
-      .default([{ address: '127.0.0.1', port: domainPort }])
-      .meta({
-        what: 'a list of addresses',
-        example: '["127.0.0.1:53"]',
-        description:
-          'Addresses for plain DNS, UDP and TCP; port 53 unless one is given. Whoever can reach them asks in our name: keep them on loopback. Sockets that systemd has opened for these addresses are used.',
-      }),
-    servers: z
-      .array(schema.textBlock({ what: 'a gate', example: '192.0.2.1#resolver.example' }, parseGateText))
-      .min(1)
-      .max(maxServers)
-      .meta({
-        what: 'a list of gates',
-        example: '["192.0.2.1#resolver.example"]',
-        description:
-          'The gates, the one that is preferred first: an address with the name that the gate must prove, `192.0.2.1:853#resolver.example`; a name alone, whose addresses are looked up by `resolver`; or an address alone, with `pins`. Port 853 unless one is given.',
-      }),
+    listen: schema.agentEndpoints('127.0.0.1:53', 'programs').meta({
+      description:
+        'Addresses for plain DNS, UDP and TCP; port 53 unless one is given. Whoever can reach them asks in our name: keep them on loopback. Sockets that systemd has opened for these addresses are used.',
+    }),
+    servers: gateList('192.0.2.1#resolver.example').meta({
+      what: 'a list of gates',
+      example: '["192.0.2.1#resolver.example"]',
+      description:
+        'The gates, the one that is preferred first: an address with the name that the gate must prove, `192.0.2.1:853#resolver.example`; a name alone, whose addresses are looked up by `resolver`; or an address alone, with `pins`. Port 853 unless one is given.',
+    }),
     ...proofKeys('gates', 'gate'),
     captive: captiveSchema.optional(),
-    limits: schema
-      .fromLimits({ ...agentLimits, ...gateLimits, ...do53Limits })
-      .meta({ description: 'Bounds; each has a default.' }),
+    limits: schema.fromLimits({ ...agentLimits, ...gateLimits, ...do53Limits }),
   })
-  .superRefine((config, context) => {
-    for (const { path, message } of faults(config)) {
-      context.addIssue({ code: 'custom', path, message, input: config });
-    }
-  });
+  .superRefine(refuseFaults(faults));
 
 /** What is wrong with keys that are right each by itself. */
-function faults(config: Omit<AgentConfig, 'limits'>): readonly ProofFault[] {
+function faults(config: Omit<AgentConfig, 'limits'>): readonly ConfigFault[] {
   const { servers } = config;
-  const repeated = servers.flatMap(({ text }, index): ProofFault[] => {
+  const repeated = servers.flatMap(({ text }, index) => {
     if (servers.findIndex((other) => other.text === text) === index) return [];
-    const message = issueMessage({ wrong: 'is there already', right: 'take it out' });
-    return [{ path: ['servers', index], message }];
+    return [configFault(['servers', index], 'is there already', 'take it out')];
   });
   const proved = servers.map(({ text, name }, index) => ({ path: ['servers', index], text, name }));
   return [...repeated, ...proofFaults(config, proved, 'gate')];

@@ -1,13 +1,13 @@
 /** Configuration of `use: dot-resolver/gate`. */
 import {
+  allowanceOf,
   connectionLimits,
+  dotPort,
   forwardLimits,
   issueMessage,
   listenerKeys,
   parseRate,
-  perSecond,
   schema,
-  usualBurst,
   withDefaults,
   type Allowance,
   type ConnectionLimits,
@@ -44,8 +44,6 @@ export interface DotGateConfig extends ListenerConfig {
 }
 
 const { z } = schema;
-/** RFC 7858 section 3.1. */
-const dotPort = 853;
 const maxAtOnce = 1_000_000;
 
 const totalsKeys = {
@@ -65,7 +63,7 @@ const totalsKeys = {
 };
 
 interface WrittenTotals {
-  readonly rate?: Parameters<typeof perSecond>[0] | undefined;
+  readonly rate?: Parameters<typeof allowanceOf>[0] | undefined;
   readonly burst?: number | undefined;
   readonly 'requests-at-once'?: number | undefined;
   readonly class?: ServiceClass | undefined;
@@ -130,14 +128,12 @@ export const dotGateSchema: schema.ConfigSchema<DotGateConfig> = z
     }),
     // A resolver for its community answers nobody else, unless the operator says otherwise.
     ...listenerKeys({ onFailure: 'alert' }),
-    limits: schema
-      .fromLimits({
-        ...withDefaults(connectionLimits, connectionDefaults),
-        ...answerLimits,
-        ...forwardLimits,
-        ...viewLimits,
-      })
-      .meta({ description: 'Bounds; each has a default.' }),
+    limits: schema.fromLimits({
+      ...withDefaults(connectionLimits, connectionDefaults),
+      ...answerLimits,
+      ...forwardLimits,
+      ...viewLimits,
+    }),
   })
   .superRefine(({ views, 'default-view': defaultView }, context) => {
     if (Object.hasOwn(views, defaultView)) return;
@@ -160,13 +156,5 @@ function totalsOf({
   'requests-at-once': requestsAtOnce,
   class: serviceClass,
 }: WrittenTotals): Totals {
-  const ratePerSecond = rate === undefined ? undefined : perSecond(rate);
-  return {
-    allowance:
-      ratePerSecond === undefined
-        ? undefined
-        : { perSecond: ratePerSecond, burst: burst ?? usualBurst(ratePerSecond) },
-    requestsAtOnce,
-    class: serviceClass,
-  };
+  return { allowance: rate && allowanceOf(rate, burst), requestsAtOnce, class: serviceClass };
 }

@@ -1,6 +1,8 @@
 /** Configuration of `use: recursive-auth/gate`. */
 import {
+  allowanceOf,
   connectionLimits,
+  dotPort,
   fairLimits,
   forwardLimits,
   forwardServer,
@@ -10,7 +12,6 @@ import {
   perSecond,
   readTurnsLimits,
   schema,
-  usualBurst,
   withDefaults,
   type Allowance,
   type ConnectionLimits,
@@ -57,8 +58,6 @@ export interface RecursiveAuthGateConfig extends ListenerConfig {
 }
 
 const { z } = schema;
-/** RFC 7858 section 3.1. */
-const dotPort = 853;
 const maxUpstreams = 16;
 const maxClasses = 32;
 const maxNames = 1000;
@@ -149,14 +148,11 @@ const upstream = schema.textBlock(
   },
 );
 
-/** One value may stand for a list of one. */
-const asList = (value: unknown): unknown => (typeof value === 'string' ? [value] : value);
-
 export const recursiveAuthGateSchema: schema.ConfigSchema<RecursiveAuthGateConfig> = z.strictObject({
   listen: schema
     .endpoints(dotPort)
     .meta({ description: 'Addresses to take DNS over TLS on; port 853 unless one is given.' }),
-  upstreams: z.preprocess(asList, z.array(upstream).min(1).max(maxUpstreams)).meta({
+  upstreams: schema.oneOrMore(z.array(upstream).min(1).max(maxUpstreams)).meta({
     description:
       'The authoritative servers behind the gate, the first that works first; port 53 unless one is given, best on loopback.',
     what: 'a server, or a list of servers',
@@ -193,15 +189,13 @@ export const recursiveAuthGateSchema: schema.ConfigSchema<RecursiveAuthGateConfi
   }),
   // Strangers get what is for everybody (RFC 9539 section 3: the same by all transports, and for all who ask).
   ...listenerKeys({ onFailure: 'anonymous' }),
-  limits: schema
-    .fromLimits({
-      ...withDefaults(connectionLimits, connectionDefaults),
-      ...answerLimits,
-      ...fairLimits,
-      ...readTurnsLimits,
-      ...forwardLimits,
-    })
-    .meta({ description: 'Bounds; each has a default.' }),
+  limits: schema.fromLimits({
+    ...withDefaults(connectionLimits, connectionDefaults),
+    ...answerLimits,
+    ...fairLimits,
+    ...readTurnsLimits,
+    ...forwardLimits,
+  }),
 });
 
 function readClasses(written: Readonly<Record<string, WrittenClass>>): ReadonlyMap<string, ClassConfig> {
@@ -215,17 +209,11 @@ function readClasses(written: Readonly<Record<string, WrittenClass>>): ReadonlyM
 function classOf(written: WrittenClass, usualWeight: number): ClassConfig {
   return {
     weight: written.weight ?? usualWeight,
-    allowance: allowanceOf(written.rate, written.burst),
-    total: allowanceOf(written['total-rate'], written['total-burst']),
+    allowance: written.rate && allowanceOf(written.rate, written.burst),
+    total: written['total-rate'] && allowanceOf(written['total-rate'], written['total-burst']),
     requestsAtOnce: written['requests-at-once'],
     zones: written.zones,
     except: written.except,
     shed: written.shed,
   };
-}
-
-function allowanceOf(rate: WrittenClass['rate'], burst: number | undefined): Allowance | undefined {
-  if (rate === undefined) return undefined;
-  const ratePerSecond = perSecond(rate);
-  return { perSecond: ratePerSecond, burst: burst ?? usualBurst(ratePerSecond) };
 }

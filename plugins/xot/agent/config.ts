@@ -1,19 +1,23 @@
 /** Configuration of `use: xot/agent`. */
 import {
-  issueMessage,
+  allowKey,
+  configFault,
+  proofFaults,
+  proofKeys,
+  refuseFaults,
   schema,
+  sourceList,
+  type CheckLimits,
+  type ConfigFault,
   type Do53Limits,
   type Endpoint,
   type Name,
-  type CheckLimits,
-  type ZoneSet,
-  parseSource,
-  type SourceBlock,
-  proofFaults,
-  proofKeys,
   type ProofConfig,
+  type SourceBlock,
+  type ZoneSet,
 } from '../../../core/index.ts';
 import { cacheLimits, type CacheLimits } from '../cache/limits.ts';
+import { spillDirectoryKey } from '../cache/spill-key.ts';
 import { checkLimits, checkSchema, type CheckConfig } from '../cache/version-check.ts';
 import { catalogLimits, catalogNamesSchema, catalogsSchema, type CatalogLimits } from '../catalog/config.ts';
 import { notifyLimits, type NotifyLimits } from '../notify/limits.ts';
@@ -49,15 +53,8 @@ export interface NotifyConfig {
 
 const maxListens = 16;
 const maxZones = 10_000;
-const maxSources = 100;
 const maxTargets = 16;
 const { z } = schema;
-
-const listenAt = schema.agentEndpoint('127.0.0.1:5353', 'a server');
-
-const sources = z
-  .array(schema.textBlock({ what: 'an address or a prefix', example: '127.0.0.0/8' }, parseSource))
-  .max(maxSources);
 
 const notifyTo = schema.textBlock({ what: 'a server', example: '127.0.0.1:53' }, parseUpstream);
 
@@ -69,7 +66,7 @@ const notifySchema = z
       description:
         'Servers that are told when a zone has a new version: the one beside the agent, in clear; or, as `ADDRESS[:PORT]#NAME`, over TLS, proved as gates are.',
     }),
-    from: sources.default([]).meta({
+    from: sourceList().default([]).meta({
       what: 'a list of addresses',
       example: '["192.0.2.1"]',
       description:
@@ -90,17 +87,10 @@ const notifySchema = z
 
 export const xotAgentSchema: schema.ConfigSchema<XotAgentConfig> = z
   .strictObject({
-    listen: z
-      .array(listenAt)
-      .min(1)
-      .max(maxListens)
-      .default([{ address: '127.0.0.1', port: 5353 }])
-      .meta({
-        what: 'a list of addresses',
-        example: '["127.0.0.1:5353"]',
-        description:
-          'Addresses for the name server beside the agent: plain SOA, AXFR and IXFR, UDP and TCP; port 53 unless one is given. Sockets that systemd has opened for these addresses are used.',
-      }),
+    listen: schema.agentEndpoints('127.0.0.1:5353', 'a server').meta({
+      description:
+        'Addresses for the name server beside the agent: plain SOA, AXFR and IXFR, UDP and TCP; port 53 unless one is given. Sockets that systemd has opened for these addresses are used.',
+    }),
     gates: gateListsSchema.meta({
       description:
         'The gates, or other servers that speak XoT, the one that is preferred first: `ADDRESS[:PORT]#NAME` with the name that it must prove, or an address alone, with `pins`. Port 853 unless one is given. One list for all zones, or a map of lists by zone with `default` for all others.',
@@ -118,15 +108,7 @@ export const xotAgentSchema: schema.ConfigSchema<XotAgentConfig> = z
         '`cached`: each version of a zone is fetched once, checked and kept. `relayed`: each request goes to the gate, and nothing is kept.',
     }),
     check: checkSchema,
-    allow: sources
-      .min(1)
-      .default([parseSource('127.0.0.0/8'), parseSource('::1')])
-      .meta({
-        what: 'a list of addresses',
-        example: '["127.0.0.0/8", "::1"]',
-        description:
-          'Who may ask: addresses and prefixes. Nothing is encrypted here, and by UDP anybody can claim to be there: keep it on loopback.',
-      }),
+    allow: allowKey,
     notify: notifySchema.optional(),
     write: z
       .strictObject({
@@ -141,39 +123,23 @@ export const xotAgentSchema: schema.ConfigSchema<XotAgentConfig> = z
         description:
           'Each new version is written to this folder as a zone file, `NAME.zone`, whole or not at all; for servers that read files.',
       }),
-    'spill-directory': schema.filePath('/var/tmp').default('/var/tmp').meta({
-      what: 'a folder',
-      example: '/var/tmp',
-      description:
-        'Where zones go that do not fit into `memory-octets`: files without a name, which only danced can read, and which are gone when it ends.',
+    'spill-directory': spillDirectoryKey,
+    limits: schema.fromLimits({
+      ...{ ...agentLimits, ...gateLimits, ...plainLimits },
+      ...{ ...cacheLimits, ...catalogLimits, ...checkLimits, ...notifyLimits },
     }),
-    limits: schema
-      .fromLimits({
-        ...{ ...agentLimits, ...gateLimits, ...plainLimits },
-        ...{ ...cacheLimits, ...catalogLimits, ...checkLimits, ...notifyLimits },
-      })
-      .meta({ description: 'Bounds; each has a default.' }),
   })
-  .superRefine((config, context) => {
-    for (const [path, words] of faults(config)) {
-      context.addIssue({ code: 'custom', path, message: issueMessage(words), input: config });
-    }
-    for (const { path, message } of proofFaults(config, proved(config))) {
-      context.addIssue({ code: 'custom', path, message, input: config });
-    }
-  });
-
-type Fault = [path: (string | number)[], words: { readonly wrong: string; readonly right: string }];
+  .superRefine(refuseFaults(faults));
 
 /** What is wrong with keys that are right each by itself. */
-function faults(config: Omit<XotAgentConfig, 'limits'>): Fault[] {
-  return [...zoneFaults(config), ...serveFaults(config)];
+function faults(config: Omit<XotAgentConfig, 'limits'>): ConfigFault[] {
+  return [...zoneFaults(config), ...serveFaults(config), ...proofFaults(config, proved(config))];
 }
 
-function zoneFaults({ zones, catalogs, gates }: Omit<XotAgentConfig, 'limits'>): Fault[] {
-  const found: Fault[] = [];
+function zoneFaults({ zones, catalogs, gates }: Omit<XotAgentConfig, 'limits'>): ConfigFault[] {
+  const found: ConfigFault[] = [];
   if (zones.length === 0 && catalogs.length === 0) {
-    found.push([['zones'], { wrong: 'names no zone', right: 'for example: zones: [example.com]' }]);
+    found.push(configFault(['zones'], 'names no zone', 'for example: zones: [example.com]'));
   }
   const seen = new Set<string>();
   for (const [key, names] of [
@@ -182,27 +148,27 @@ function zoneFaults({ zones, catalogs, gates }: Omit<XotAgentConfig, 'limits'>):
   ] as const) {
     for (const [index, zone] of names.entries()) {
       if (seen.has(zone.key))
-        found.push([[key, index], { wrong: `${zone.toString()} is there already`, right: 'take it out' }]);
+        found.push(configFault([key, index], `${zone.toString()} is there already`, 'take it out'));
       seen.add(zone.key);
       if (gatesOf(gates, zone) !== undefined) continue;
       const wrong = `${zone.toString()} has no list in gates, and gates has no default`;
-      found.push([[key, index], { wrong, right: 'write its gates there, or default' }]);
+      found.push(configFault([key, index], wrong, 'write its gates there, or default'));
     }
   }
   if (catalogs.length > 0 && gates.others === undefined) {
     const wrong = 'has no default, and nobody knows which members a catalog will have';
-    found.push([['gates'], { wrong, right: 'write default: with the gates of the members' }]);
+    found.push(configFault(['gates'], wrong, 'write default: with the gates of the members'));
   }
   return found;
 }
 
-function serveFaults({ serve, catalogs, write }: Omit<XotAgentConfig, 'limits'>): Fault[] {
+function serveFaults({ serve, catalogs, write }: Omit<XotAgentConfig, 'limits'>): ConfigFault[] {
   if (serve === 'cached') return [];
   const wrong = 'needs zones that are kept, and serve is relayed';
   const right = 'write serve: cached';
-  const found: Fault[] = [];
-  if (catalogs.length > 0) found.push([['catalogs'], { wrong, right }]);
-  if (write !== undefined) found.push([['write'], { wrong, right }]);
+  const found: ConfigFault[] = [];
+  if (catalogs.length > 0) found.push(configFault(['catalogs'], wrong, right));
+  if (write !== undefined) found.push(configFault(['write'], wrong, right));
   return found;
 }
 

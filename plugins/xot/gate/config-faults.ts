@@ -1,10 +1,10 @@
 /** What is wrong with keys of a gate that are right each by itself. */
-import { issueMessage, proofFaults, type ProofFault } from '../../../core/index.ts';
+import { configFault, proofFaults, type ConfigFault } from '../../../core/index.ts';
 import type { XotGateConfig } from './config.ts';
 
 type Checked = Omit<XotGateConfig, 'limits' | 'claims'>;
 
-export function gateFaults(config: Checked): readonly ProofFault[] {
+export function gateFaults(config: Checked): readonly ConfigFault[] {
   const { primary, notify, dane, roots, pins } = config;
   const named = [
     ...primary.map((server, index) => ({ ...server, path: ['primary', index] })),
@@ -15,39 +15,35 @@ export function gateFaults(config: Checked): readonly ProofFault[] {
   return [...zoneFaults(config), ...serveFaults(config), ...proof];
 }
 
-function zoneFaults({ primary, zones, catalogs, tsig, update }: Checked): ProofFault[] {
+function zoneFaults({ primary, zones, catalogs, tsig, update }: Checked): ConfigFault[] {
   if ('directory' in zones) {
     const right = 'take it out, or write zones as a list';
     return [
-      ...(primary.length > 0 ? [fault(['primary'], 'is given, and zones come from files', right)] : []),
+      ...(primary.length > 0 ? [configFault(['primary'], 'is given, and zones come from files', right)] : []),
       ...(catalogs.length > 0
-        ? [fault(['catalogs'], 'needs a primary, and zones come from files', right)]
+        ? [configFault(['catalogs'], 'needs a primary, and zones come from files', right)]
         : []),
-      ...(update ? [fault(['update'], 'needs a primary, and zones come from files', right)] : []),
+      ...(update ? [configFault(['update'], 'needs a primary, and zones come from files', right)] : []),
     ];
   }
-  const found: ProofFault[] = [];
+  const found: ConfigFault[] = [];
   if (primary.length === 0)
-    found.push(fault(['primary'], 'is missing', 'for example: primary: 127.0.0.1:53'));
+    found.push(configFault(['primary'], 'is missing', 'for example: primary: 127.0.0.1:53'));
   if (zones.length === 0 && catalogs.length === 0)
-    found.push(fault(['zones'], 'names no zone', 'for example: zones: [example.com]'));
+    found.push(configFault(['zones'], 'names no zone', 'for example: zones: [example.com]'));
   if (tsig !== undefined && primary.every(({ name }) => name !== undefined))
-    found.push(fault(['tsig'], 'is for primaries in clear, and there is none', 'take it out'));
+    found.push(configFault(['tsig'], 'is for primaries in clear, and there is none', 'take it out'));
   return found;
 }
 
-function serveFaults({ serve, zones, catalogs, catalog, notify }: Checked): ProofFault[] {
+function serveFaults({ serve, zones, catalogs, catalog, notify }: Checked): ConfigFault[] {
   if (serve === 'cached') return [];
   const wrong = 'needs zones that are kept, and serve is relayed';
   const right = 'write serve: cached';
   return [
-    ...('directory' in zones ? [fault(['zones'], wrong, right)] : []),
-    ...(catalogs.length > 0 ? [fault(['catalogs'], wrong, right)] : []),
-    ...(catalog === undefined ? [] : [fault(['catalog'], wrong, right)]),
-    ...((notify?.to.length ?? 0) > 0 ? [fault(['notify', 'to'], wrong, right)] : []),
+    ...('directory' in zones ? [configFault(['zones'], wrong, right)] : []),
+    ...(catalogs.length > 0 ? [configFault(['catalogs'], wrong, right)] : []),
+    ...(catalog === undefined ? [] : [configFault(['catalog'], wrong, right)]),
+    ...((notify?.to.length ?? 0) > 0 ? [configFault(['notify', 'to'], wrong, right)] : []),
   ];
-}
-
-function fault(path: (string | number)[], wrong: string, right: string): ProofFault {
-  return { path, message: issueMessage({ wrong, right }) };
 }

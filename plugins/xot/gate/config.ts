@@ -3,6 +3,8 @@ import {
   connectionLimits,
   do53Limits,
   listenerKeys,
+  proofKeys,
+  refuseFaults,
   schema,
   type CheckLimits,
   type ConnectionLimits,
@@ -10,11 +12,11 @@ import {
   type Endpoint,
   type ListenerConfig,
   type Name,
-  type ZoneSet,
-  proofKeys,
   type ProofConfig,
+  type ZoneSet,
 } from '../../../core/index.ts';
 import { cacheLimits, type CacheLimits } from '../cache/limits.ts';
+import { spillDirectoryKey } from '../cache/spill-key.ts';
 import { checkLimits, checkSchema, type CheckConfig } from '../cache/version-check.ts';
 import {
   catalogLimits,
@@ -85,9 +87,6 @@ export const gateLimits = {
   ...do53Limits,
 } as const;
 
-/** One value may stand for a list of one. */
-const asList = (value: unknown): unknown => (typeof value === 'string' ? [value] : value);
-
 const primarySchema = schema.textBlock({ what: 'a server', example: '127.0.0.1:53' }, parseUpstream);
 
 const zoneList = z.array(schema.domainName()).max(maximumZones);
@@ -112,7 +111,7 @@ export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = z
     listen: schema
       .endpoints(dotPort)
       .meta({ description: 'Addresses to take TLS connections on; port 853 unless one is given.' }),
-    primary: z.preprocess(asList, z.array(primarySchema).max(maximumPrimaries)).default([]).meta({
+    primary: schema.oneOrMore(z.array(primarySchema).max(maximumPrimaries)).default([]).meta({
       what: 'a server, or a list of servers',
       example: '127.0.0.1:53',
       description:
@@ -145,18 +144,9 @@ export const xotGateSchema: schema.ConfigSchema<XotGateConfig> = z
       description:
         'Whether dynamic updates (RFC 2136) are passed on to the primary, from clients to whom the access list gives `update` for the zone.',
     }),
-    'spill-directory': schema.filePath('/var/tmp').default('/var/tmp').meta({
-      what: 'a folder',
-      example: '/var/tmp',
-      description:
-        'Where zones go that do not fit into `memory-octets`: files without a name, which only danced can read, and which are gone when it ends.',
-    }),
+    'spill-directory': spillDirectoryKey,
     // Zones are for those who are known, unless the operator says otherwise.
     ...listenerKeys({ onFailure: 'alert' }),
-    limits: schema.fromLimits(gateLimits).meta({ description: 'Bounds; each has a default.' }),
+    limits: schema.fromLimits(gateLimits),
   })
-  .superRefine((config, context) => {
-    for (const { path, message } of gateFaults(config)) {
-      context.addIssue({ code: 'custom', path, message, input: config });
-    }
-  });
+  .superRefine(refuseFaults(gateFaults));

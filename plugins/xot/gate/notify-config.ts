@@ -1,5 +1,5 @@
 /** `notify` of an xot gate: who tells us of new versions, and whom we tell. */
-import { schema, type Endpoint, parseSource, type SourceBlock } from '../../../core/index.ts';
+import { ownSources, schema, sourceList, type Endpoint, type SourceBlock } from '../../../core/index.ts';
 import { parseUpstream, type UpstreamText } from '../upstream/target.ts';
 
 export interface GateNotify {
@@ -10,7 +10,6 @@ export interface GateNotify {
 
 const domainPort = 53;
 const maximumListens = 16;
-const maximumSources = 100;
 const maximumTargets = 1_000;
 const { z } = schema;
 
@@ -22,16 +21,12 @@ export const notifySchema = z
       description:
         'Where NOTIFY is taken in clear, by UDP and TCP, from a primary that can do no better; port 53 unless one is given. Over TLS it is taken at `listen` of the gate, from those to whom the access list gives `notify`.',
     }),
-    from: z
-      .array(schema.textBlock({ what: 'an address or a prefix', example: '127.0.0.1' }, parseSource))
-      .max(maximumSources)
-      .default([parseSource('127.0.0.0/8'), parseSource('::1')])
-      .meta({
-        what: 'a list of addresses',
-        example: '["127.0.0.1"]',
-        description:
-          'From where it is taken in clear. Anybody can claim to be there; what he gets by it is that we ask the primary.',
-      }),
+    from: sourceList('127.0.0.1').default(ownSources).meta({
+      what: 'a list of addresses',
+      example: '["127.0.0.1"]',
+      description:
+        'From where it is taken in clear. Anybody can claim to be there; what he gets by it is that we ask the primary.',
+    }),
     to: z
       .array(schema.textBlock({ what: 'a server', example: '192.0.2.2:53' }, parseUpstream))
       .max(maximumTargets)
