@@ -40,6 +40,7 @@ export { parsePin, type ServerPolicy } from './client/server-policy.ts';
 export { formatEndpoint, isLoopback, parseEndpoint, type Endpoint } from './config/endpoint.ts';
 export { listenerKeys, listenerTls, type ListenerConfig } from './config/listener.ts';
 export { withDefaults, type LimitsTable } from './config/limits-table.ts';
+export { syncFolder } from './config/sync-folder.ts';
 export { configFault, refuseFaults, type ConfigFault } from './config/fault.ts';
 export * as schema from './config/schema.ts';
 export type { ConfigSchema } from './config/schema.ts';

@@ -93,10 +93,10 @@ export const Nsec3Flag = { OPT_OUT: 0x01 } as const;
 /** Bits of a DNSKEY's flags (RFC 4034 section 2.1.1, RFC 5011 section 7). */
 export const DnskeyFlag = { ZONE: 0x0100, REVOKE: 0x0080, SEP: 0x0001 } as const;
 
-/** What `parse` reads; undefined where it throws DnsFormatError, for records that do not spoil those beside them. */
-export function parseOrNothing<T>(rdata: Buffer, parse: (rdata: Buffer) => T): T | undefined {
+/** What `parse` reads; undefined where it throws DnsFormatError, for octets that do not spoil those beside them. */
+export function parseOrNothing<T>(octets: Buffer, parse: (octets: Buffer) => T): T | undefined {
   try {
-    return parse(rdata);
+    return parse(octets);
   } catch (error) {
     if (error instanceof DnsFormatError) return undefined;
     throw error;

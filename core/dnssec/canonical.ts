@@ -4,12 +4,10 @@
  *
  * Limitations: the name in an A6 record (historic, RFC 6563) is taken as it came, since the type is opaque here.
  */
-import { RrClass, RrType } from '../dns/constants.ts';
-import { DnsFormatError } from '../dns/errors.ts';
+import { canonicalRdata, hasFoldedNames } from '../dns/canonical-rdata.ts';
+import { RrClass } from '../dns/constants.ts';
 import { Name } from '../dns/name.ts';
-import { NameReader } from '../dns/name-reader.ts';
 import type { Rrsig } from '../dns/rdata.ts';
-import { endOfField, NAME, rdataLayout } from '../dns/rdata-layout.ts';
 import type { SignedRrset } from './rrset.ts';
 
 /** Of an RRSIG, what comes before the signer. */
@@ -86,38 +84,11 @@ function recordStart({ name, type }: SignedRrset, { labels, originalTtl }: Rrsig
 
 /** The RDATAs in canonical form and order, each once (RFC 4034 sections 6.2 and 6.3). */
 export function canonicalRdatas({ type, rdatas }: Pick<SignedRrset, 'type' | 'rdatas'>): readonly Buffer[] {
-  // RFC 6840 section 5.1: the next name of an NSEC record keeps its case, whatever RFC 4034 section 6.2 says.
-  const hasNames = type !== RrType.NSEC && rdataLayout(type, RrClass.IN)?.hasNames === true;
-  const canonical = hasNames ? rdatas.map((rdata) => lowerCaseNames(type, rdata)) : rdatas;
+  const canonical = hasFoldedNames(type) ? rdatas.map((rdata) => canonicalRdata(type, rdata)) : rdatas;
   if (canonical.length < 2) return canonical;
   // RFC 4034 section 6.3: in the order of their octets, of which latin1 text makes characters; comparing buffers
   // takes three times as long.
   const keyed = canonical.map((rdata) => ({ rdata, key: rdata.toString('latin1') }));
   keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   return keyed.filter(({ key }, index) => key !== keyed[index - 1]?.key).map(({ rdata }) => rdata);
-}
-
-/** The RDATA with the ASCII letters of its names in lower case; itself if there is nothing to change. */
-function lowerCaseNames(type: number, rdata: Buffer): Buffer {
-  const reader = new NameReader(rdata);
-  let changed: Buffer | undefined;
-  let at = 0;
-  try {
-    for (const field of rdataLayout(type, RrClass.IN)?.fields ?? []) {
-      const end = endOfField(reader, field, at, rdata.length, false);
-      if (field === NAME && end <= rdata.length) {
-        // Lengths of labels are below 64, so they never look like a letter.
-        for (let place = at; place < end; place += 1) {
-          const octet = rdata.readUInt8(place);
-          if (octet >= 0x41 && octet <= 0x5a) (changed ??= Buffer.from(rdata))[place] = octet + 0x20;
-        }
-      }
-      at = end;
-    }
-  } catch (error) {
-    // Messages that were read hold no such RDATA. Octets that are no names have no letters either.
-    if (error instanceof DnsFormatError) return rdata;
-    throw error;
-  }
-  return changed ?? rdata;
 }

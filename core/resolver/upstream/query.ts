@@ -6,9 +6,9 @@
  */
 import { Opcode, RrClass } from '../../dns/constants.ts';
 import { padTo, paddingBlock, type Edns } from '../../dns/edns.ts';
-import { DnsFormatError } from '../../dns/errors.ts';
 import { encodeMessage, makeQuery, parseMessage, type Message } from '../../dns/message.ts';
 import { Name } from '../../dns/name.ts';
+import { parseOrNothing } from '../../dns/rdata.ts';
 import { headerOctets } from '../../dns/walker.ts';
 
 /** Octets of UDP payload that we take: what fits every path without fragments (RFC 9715 section 3.1). */
@@ -63,12 +63,7 @@ export function isUnreadableAnswer(octets: Buffer, id: number): boolean {
 
 /** The message, or undefined for octets that are none. */
 export function readMessage(octets: Buffer): Message | undefined {
-  try {
-    return parseMessage(octets);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
+  return parseOrNothing(octets, parseMessage);
 }
 
 /** Whether a message is a response to exactly this question. */

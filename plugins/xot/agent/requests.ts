@@ -19,7 +19,7 @@ import {
 import { xotMetrics, type XotMetrics } from '../gate/metrics.ts';
 import { notAuthoritative, tooMany } from '../gate/refusals.ts';
 import { opcodeOf } from '../notify/request.ts';
-import type { RelayReport } from '../relay/report.ts';
+import { reportFields, type RelayReport } from '../relay/report.ts';
 import { formatErrorReply, refusalReply, type ReplyStyle } from '../request/reply.ts';
 import { readRequest, type Refusal, type ZoneRequest } from '../request/request.ts';
 import type { AgentLimits } from './limits.ts';
@@ -181,12 +181,7 @@ export class Requests {
       remote,
       ...about(request),
       server,
-      outcome: report.outcome,
-      reason: report.reason || undefined,
-      serial: report.serial,
-      records: report.records,
-      messages: report.messages,
-      octets: report.octets,
+      ...reportFields(report),
       durationMs,
     };
     if (request.kind === 'SOA') {

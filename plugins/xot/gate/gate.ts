@@ -28,7 +28,7 @@ import { xotGateSchema, type XotGateConfig } from './config.ts';
 import { xotMetrics, type XotMetrics } from './metrics.ts';
 import { NotifyReceiver } from '../notify/receiver.ts';
 import { opcodeOf } from '../notify/request.ts';
-import type { RelayReport } from '../relay/relay.ts';
+import { reportFields, type RelayReport } from '../relay/report.ts';
 import { UpdateRelay } from '../update/relay.ts';
 import { accessRefusal, notAuthoritative, tooMany } from './refusals.ts';
 import { keyHolders } from './migration-config.ts';
@@ -278,12 +278,7 @@ class XotGate implements PluginInstance<XotGateConfig> {
       ...aboutRequest(request),
       proof: from.client?.proof,
       ...by,
-      outcome: report.outcome,
-      reason: report.reason || undefined,
-      serial: report.serial,
-      records: report.records,
-      messages: report.messages,
-      octets: report.octets,
+      ...reportFields(report),
       durationMs,
     };
     if (request.kind === 'SOA') {

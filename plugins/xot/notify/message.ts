@@ -5,11 +5,11 @@
  */
 import { randomInt } from 'node:crypto';
 import {
-  DnsFormatError,
   encodeMessage,
   makeQuery,
   Opcode,
   parseMessage,
+  parseOrNothing,
   RrClass,
   RrType,
   type Message,
@@ -36,7 +36,7 @@ export function notifyMessage(zone: Name, soa: ResourceRecord): Buffer {
  * and question). An error may come without its question. Total.
  */
 export function readNotifyAnswer(octets: Buffer, message: Buffer, zone: Name): number | undefined {
-  const answer = parse(octets);
+  const answer = parseOrNothing(octets, parseMessage);
   if (!answer) return undefined;
   const { header, questions } = answer;
   if (!header.qr || header.id !== message.readUInt16BE(0) || header.opcode !== Opcode.NOTIFY)
@@ -49,13 +49,4 @@ export function readNotifyAnswer(octets: Buffer, message: Buffer, zone: Name): n
     question.class === RrClass.IN &&
     question.name.equals(zone);
   return isSame ? header.rcode : undefined;
-}
-
-function parse(octets: Buffer): Message | undefined {
-  try {
-    return parseMessage(octets);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
 }

@@ -6,10 +6,10 @@
  * Pure.
  */
 import {
-  DnsFormatError,
   EdeCode,
   Opcode,
   parseMessage,
+  parseOrNothing,
   parseSoa,
   Rcode,
   RrClass,
@@ -48,7 +48,7 @@ export function readNotify(octets: Buffer): ParsedNotify {
   const isNotify = opcodeOf(octets) === Opcode.NOTIFY;
   // RFC 1996 section 3.2: what has more in its header is ignored.
   if (isNotify && (octets.readUInt16BE(2) & zeroBits) !== 0) return { formatError: false };
-  const message = parse(octets);
+  const message = parseOrNothing(octets, parseMessage);
   if (!message) return { formatError: true };
   const refuse = (refusal: Refusal): ParsedNotify => ({ message, refusal });
   // RFC 6891 section 6.1.3.
@@ -83,13 +83,4 @@ function hintOf({ answers }: Message, zone: Name): number | undefined {
   const isHint =
     answers.length === 1 && soa?.type === RrType.SOA && soa.class === RrClass.IN && soa.name.equals(zone);
   return isHint ? parseSoa(soa.rdata).serial : undefined;
-}
-
-function parse(octets: Buffer): Message | undefined {
-  try {
-    return parseMessage(octets);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
 }

@@ -49,6 +49,11 @@ export function emptyReport(): RelayReport {
   };
 }
 
+/** For the log: how it ended, and how much that was. */
+export function reportFields({ outcome, reason, serial, records, messages, octets }: RelayReport) {
+  return { outcome, reason: reason || undefined, serial, records, messages, octets };
+}
+
 /** Why a request is cut. */
 export const clientGone = 'the connection to the client ended';
 

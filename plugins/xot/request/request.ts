@@ -5,10 +5,10 @@
  * Pure.
  */
 import {
-  DnsFormatError,
   EdeCode,
   Opcode,
   parseMessage,
+  parseOrNothing,
   parseSoa,
   Rcode,
   RrClass,
@@ -48,7 +48,7 @@ const notSupported: Refusal = {
 
 /** Reads one request. Total. */
 export function readRequest(octets: Buffer): ParsedRequest {
-  const message = parse(octets);
+  const message = parseOrNothing(octets, parseMessage);
   // A response gets no response, or two gates could keep each other busy for ever.
   if (!message) return { formatError: octets.length >= 3 && (octets.readUInt8(2) & 0x80) === 0 };
   if (message.header.qr) return { formatError: false };
@@ -96,13 +96,4 @@ const kinds: ReadonlyMap<number, ZoneRequest['kind']> = new Map([
 
 function malformed(text: string): Refusal {
   return { rcode: Rcode.FORMERR, text };
-}
-
-function parse(octets: Buffer): Message | undefined {
-  try {
-    return parseMessage(octets);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
 }

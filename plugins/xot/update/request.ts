@@ -8,11 +8,11 @@
  * Pure.
  */
 import {
-  DnsFormatError,
   EdeCode,
   MessageWalker,
   Opcode,
   parseMessage,
+  parseOrNothing,
   Rcode,
   RrClass,
   RrType,
@@ -52,7 +52,7 @@ export type ParsedUpdate =
 /** Reads one message. Total. @param maxRecords conditions and updates together */
 export function readUpdate(octets: Buffer, maxRecords: number): ParsedUpdate {
   if (octets.length < 12 || (octets.readUInt8(2) & 0x80) !== 0) return { formatError: false };
-  const message = parse(octets);
+  const message = parseOrNothing(octets, parseMessage);
   if (!message) return { formatError: true };
   const refuse = (refusal: Refusal): ParsedUpdate => ({ message, refusal });
   // RFC 6891 section 6.1.3.
@@ -168,13 +168,4 @@ function strangeClass(name: Name): Refusal {
 
 function strangeType(name: Name): Refusal {
   return malformed(`the record at ${name.toString()} has a type that records of a zone do not have`);
-}
-
-function parse(octets: Buffer): Message | undefined {
-  try {
-    return parseMessage(octets);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
-  }
 }

@@ -8,7 +8,7 @@
 import { constants } from 'node:fs';
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Name, type ZoneVersion, zoneText } from '../../../core/index.ts';
+import { type Name, syncFolder, type ZoneVersion, zoneText } from '../../../core/index.ts';
 import { codeOf } from './confined-file.ts';
 import { fileNameOfZone } from './file-name.ts';
 
@@ -119,16 +119,6 @@ async function giveTo(
   const own = await handle.stat();
   if (own.uid === old.uid && own.gid === old.gid) return;
   await handle.chown(old.uid, old.gid).catch(() => handle.chown(own.uid, old.gid).catch(() => undefined));
-}
-
-/** The new name must be on the disk as well as what the file has in it. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function wordsOf(error: unknown): string {

@@ -10,7 +10,7 @@
 import { constants } from 'node:fs';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Log } from '../../../../core/index.ts';
+import { syncFolder, type Log } from '../../../../core/index.ts';
 import type { OpportunisticLimits } from './limits.ts';
 import { unknownState, type ProbeState, type ProbeStatus } from './probe-state.ts';
 import { readStates, writeStates, type StateEntry } from './state-text.ts';
@@ -184,16 +184,6 @@ async function targetOf(file: string): Promise<string> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return file;
     throw error;
-  }
-}
-
-/** Until the folder is on the disk, the new name may be lost. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
