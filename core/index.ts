@@ -12,7 +12,7 @@ export {
   type DecisionReason,
 } from './acl/model.ts';
 export { readZonePattern } from './acl/patterns.ts';
-export { allowanceOf, parseRate, perSecond, presentRate } from './acl/rate.ts';
+export { allowanceOf, parseRate, perSecond, presentRate, usualBurst } from './acl/rate.ts';
 export { ZoneSet, type ZonePattern } from './acl/zone-set.ts';
 export { Answers, extrasOf, tooManyUnderWay } from './answer/answers.ts';
 export type { AnswerExtras, AnswerLimits, SourceFailure, SourceOutcome, Waiting } from './answer/answers.ts';
@@ -73,7 +73,8 @@ export type { Edns, EdnsOption } from './dns/edns.ts';
 export type { PlainHandler, PlainReply, PlainSource } from './do53/handler.ts';
 export { do53Limits, type Do53Limits } from './do53/limits.ts';
 export { allowKey, ownSources, sourceList } from './do53/source-keys.ts';
-export { Sources, type SourceBlock } from './do53/sources.ts';
+export { warnOfReach } from './do53/reach.ts';
+export { parseSource, Sources, type SourceBlock } from './do53/sources.ts';
 export { DnsFormatError } from './dns/errors.ts';
 export { failureCodes, failureOfAll, resolverFailureCodes, type FailureKind } from './dns/failure.ts';
 export { frame, FrameReader } from './dns/framing.ts';
@@ -109,11 +110,12 @@ export {
 } from './forward/server.ts';
 export { findAddresses, lifeMsOf, type FoundAddresses } from './gates/addresses.ts';
 export { GatePool, type GatePoolOptions, type GateState } from './gates/gate-pool.ts';
-export { dotPort, gateList, type GateText } from './gates/gate-text.ts';
+export { dotPort, gateList, parseGateText, type GateText } from './gates/gate-text.ts';
 export type { GateLink } from './gates/gate-way.ts';
 export { Gates } from './gates/gates.ts';
 export { hopQuery } from './gates/hop-query.ts';
 export { gateChoiceLimits, gateLimits, gateRows, linkLimits, type GateLimits } from './gates/limits.ts';
+export { followGate, gateMetrics } from './gates/metrics.ts';
 export { NetworkWatch, systemSigns, type NetworkSigns } from './gates/network-watch.ts';
 export { policyOf, proofFaults, proofKeys, readRoots, systemWord, type ProofConfig } from './gates/proof.ts';
 export { GatesError } from './gates/race.ts';

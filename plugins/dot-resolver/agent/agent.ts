@@ -5,17 +5,18 @@
  */
 import { randomInt } from 'node:crypto';
 import {
+  followGate,
   forwardLimits,
   Forwarder,
   formatEndpoint,
   GatePool,
   Gates,
-  isLoopback,
   NetworkWatch,
   policyOf,
   readRoots,
   schema,
   systemSigns,
+  warnOfReach,
   type Endpoint,
   type NetworkSigns,
   type PlainListener,
@@ -94,11 +95,8 @@ class DotAgent implements PluginInstance<AgentConfig> {
       addresses: listening.map(formatEndpoint).join(' '),
       gates: this.#config.servers.map(({ text }) => text).join(' '),
     });
-    for (const { address } of this.#config.listen) {
-      if (isLoopback(address)) continue;
-      const risk = 'whoever reaches it asks in the name of this machine, and in clear';
-      log.warn('the agent listens beyond this machine', { address, risk });
-    }
+    const risk = 'whoever reaches it asks in the name of this machine, and in clear';
+    warnOfReach(log, this.#config.listen, risk);
   }
 
   /** It serves what it has in memory even where no gate can be reached: that is a matter of the metrics, and of the log. */
@@ -153,12 +151,8 @@ class DotAgent implements PluginInstance<AgentConfig> {
       host: this.#host,
     });
     const gates = new Gates({ servers, pool });
-    for (const { gate } of pool.states()) {
-      // Of the gates that are in use when somebody reads it.
-      const state = () => this.#means.pool.states().find((one) => one.gate === gate);
-      this.#metrics.gateUp.follow({ gate }, () => (state()?.hasAnswered === true ? 1 : 0));
-      this.#metrics.connections.follow({ gate }, () => state()?.connections ?? 0);
-    }
+    // Of the gates that are in use when somebody reads it.
+    for (const { gate } of pool.states()) followGate(this.#metrics, gate, () => this.#means.pool.states());
     return { pool, gates, limits, captive: this.#captiveFor(config) };
   }
 

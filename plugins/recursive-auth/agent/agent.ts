@@ -9,14 +9,15 @@
  */
 import { randomInt } from 'node:crypto';
 import {
+  followGate,
   formatEndpoint,
   GatePool,
-  isLoopback,
   NetworkWatch,
   policyOf,
   readRoots,
   Sources,
   systemSigns,
+  warnOfReach,
   type NetworkSigns,
   type PlainListener,
   type Plugin,
@@ -115,11 +116,8 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
       strict: table.zones.filter(({ mode }) => mode === 'strict').length,
       opportunistic: table.zones.filter(({ mode }) => mode === 'opportunistic').length,
     });
-    for (const { address } of config.listen) {
-      if (isLoopback(address)) continue;
-      const risk = 'whoever can claim an address of allow asks in the name of this machine, and in clear';
-      log.warn('the agent listens beyond this machine', { address, risk });
-    }
+    const risk = 'whoever can claim an address of allow asks in the name of this machine, and in clear';
+    warnOfReach(log, config.listen, risk);
   }
 
   /** Whether gates can be reached is a matter of the metrics, and of the log: of many zones one may always be away. */
@@ -224,18 +222,13 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
 
   /** Of the gates that are in use when somebody reads it. */
   #follow({ config, table }: Served): void {
-    const { gateUp, connections, zoneGates } = this.#metrics;
     // Those that NS records name are not told one by one: they are as many as others please.
     const gates = new Set(config.zones.flatMap(({ gates: own = [] }) => own.map(({ text }) => text)));
-    for (const gate of gates) {
-      const state = () => this.#served.pool.states().find((one) => one.gate === gate);
-      gateUp.follow({ gate }, () => (state()?.hasAnswered === true ? 1 : 0));
-      connections.follow({ gate }, () => state()?.connections ?? 0);
-    }
+    for (const gate of gates) followGate(this.#metrics, gate, () => this.#served.pool.states());
     for (const { text, mode } of table.zones) {
       if (mode !== 'strict') continue;
       const way = () => this.#served.table.zones.find((one) => one.text === text)?.way;
-      zoneGates.follow({ zone: text }, () => {
+      this.#metrics.zoneGates.follow({ zone: text }, () => {
         const now = way();
         return now instanceof GatesWay ? now.good : 0;
       });

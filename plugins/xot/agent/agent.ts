@@ -6,7 +6,6 @@
  */
 import {
   formatEndpoint,
-  isLoopback,
   linkLimits,
   type Certificate,
   type PlainListener,
@@ -17,6 +16,7 @@ import {
   Sources,
   policyOf,
   readRoots,
+  warnOfReach,
 } from '../../../core/index.ts';
 import { TlsUpstream, type UpstreamLink } from '../upstream/tls-upstream.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -111,11 +111,11 @@ class XotAgent implements PluginInstance<XotAgentConfig> {
       zones: config.zones.length,
       serve: config.serve,
     });
-    for (const { address } of config.listen) {
-      if (isLoopback(address)) continue;
-      const risk = 'zones can be had there in clear, by whoever can claim an address of allow';
-      log.warn('the agent listens beyond this machine', { address, risk });
-    }
+    warnOfReach(
+      log,
+      config.listen,
+      'zones can be had there in clear, by whoever can claim an address of allow',
+    );
     gates.watch([...config.zones, ...config.catalogs]);
     this.#keeping?.start();
   }
