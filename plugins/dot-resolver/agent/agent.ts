@@ -14,6 +14,7 @@ import {
   NetworkWatch,
   policyOf,
   readRoots,
+  Replaced,
   schema,
   systemSigns,
   warnOfReach,
@@ -61,7 +62,7 @@ class DotAgent implements PluginInstance<AgentConfig> {
   #config: AgentConfig;
   #means: Means;
   /** Those of before a reload, as long as questions may be under way there. */
-  readonly #closing = new Map<Means, NodeJS.Timeout>();
+  readonly #replaced = new Replaced();
   #isOpen = false;
 
   constructor(host: PluginHost, config: AgentConfig, signs: NetworkSigns) {
@@ -114,11 +115,11 @@ class DotAgent implements PluginInstance<AgentConfig> {
     this.#questions.setLimits(config.limits);
     this.#watch.start(config.limits['network-check']);
     // Questions under way keep the gates that they began with.
-    const timer = setTimeout(() => {
-      this.#closing.delete(before);
-      closeMeans(before);
-    }, before.limits['agent-time']);
-    this.#closing.set(before, timer.unref());
+    this.#replaced.closeAfter(before.limits['agent-time'], {
+      close: () => {
+        closeMeans(before);
+      },
+    });
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -126,11 +127,7 @@ class DotAgent implements PluginInstance<AgentConfig> {
     this.#watch.stop();
     await this.#listener.close(deadlineMs);
     this.#questions.close();
-    for (const [before, timer] of this.#closing) {
-      clearTimeout(timer);
-      closeMeans(before);
-    }
-    this.#closing.clear();
+    this.#replaced.close();
     closeMeans(this.#means);
   }
 

@@ -15,6 +15,7 @@ import {
   NetworkWatch,
   policyOf,
   readRoots,
+  Replaced,
   Sources,
   systemSigns,
   warnOfReach,
@@ -77,7 +78,7 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
   readonly #opportunistic: OpportunisticZones;
   #served: Served;
   /** Those of before a reload, as long as questions may be under way there. */
-  readonly #closing = new Map<Served, NodeJS.Timeout>();
+  readonly #replaced = new Replaced();
   #generation = 0;
   #isOpen = false;
 
@@ -137,11 +138,11 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
     this.#questions.setLimits(config.limits);
     this.#watch.start(config.limits['network-check']);
     // Questions under way keep the gates that they began with.
-    const timer = setTimeout(() => {
-      this.#closing.delete(before);
-      closeAll(before);
-    }, before.limits['agent-time']);
-    this.#closing.set(before, timer.unref());
+    this.#replaced.closeAfter(before.limits['agent-time'], {
+      close: () => {
+        closeAll(before);
+      },
+    });
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -149,11 +150,7 @@ class RecursiveAgent implements PluginInstance<RecursiveAgentConfig> {
     this.#watch.stop();
     await this.#listener.close(deadlineMs);
     this.#questions.close();
-    for (const [before, timer] of this.#closing) {
-      clearTimeout(timer);
-      closeAll(before);
-    }
-    this.#closing.clear();
+    this.#replaced.close();
     closeAll(this.#served);
     await this.#opportunistic.close();
   }
