@@ -10,6 +10,7 @@ import {
   GatesError,
   hopQuery,
   Rcode,
+  Replaced,
   type GatePool,
   type GateText,
   type Name,
@@ -40,8 +41,8 @@ export class GatesWay implements ZoneWay {
   #gates: Gates | undefined;
   /** Those that `gates` were made of. */
   #named: readonly Name[] = [];
-  /** Those of names of before, with what closes them. */
-  readonly #closing = new Map<Gates, NodeJS.Timeout>();
+  /** Those of names of before. */
+  readonly #replaced = new Replaced();
   /** Of those who wait for names: what ends that. */
   readonly #waits = new Set<() => void>();
   #isClosed = false;
@@ -81,11 +82,7 @@ export class GatesWay implements ZoneWay {
   close(): void {
     this.#isClosed = true;
     for (const end of this.#waits) end();
-    for (const [gates, timer] of this.#closing) {
-      clearTimeout(timer);
-      gates.close();
-    }
-    this.#closing.clear();
+    this.#replaced.close();
     this.#gates?.close();
   }
 
@@ -101,13 +98,7 @@ export class GatesWay implements ZoneWay {
     this.#named = named;
     this.#gates = this.#open(named.map(gateOf));
     // Those of both are one in the pool, and stay open. Questions under way keep the others for a while.
-    if (before !== undefined) {
-      const timer = setTimeout(() => {
-        this.#closing.delete(before);
-        before.close();
-      }, this.#options.graceMs);
-      this.#closing.set(before, timer.unref());
-    }
+    if (before !== undefined) this.#replaced.closeAfter(this.#options.graceMs, before);
     return this.#gates;
   }
 

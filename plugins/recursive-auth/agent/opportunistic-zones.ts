@@ -45,7 +45,7 @@ export class OpportunisticZones {
     return new OpenedLater(() => this.#opened, find, names);
   }
 
-  /** The network is another one: all servers, those of zones of before a reload too. */
+  /** The network is another one: all servers, those of zones of before a reload too. Never rejects. */
   async reset(why: string): Promise<void> {
     (await this.#opened)?.reset(why);
   }

@@ -17,7 +17,6 @@ export interface OpportunisticWayOptions {
 
 export class OpportunisticWay implements ZoneWay {
   readonly #options: OpportunisticWayOptions;
-  #addresses: readonly string[] = [];
   /** Of those who wait for addresses: what ends that. */
   readonly #waits = new Set<() => void>();
   #isClosed = false;
@@ -31,9 +30,9 @@ export class OpportunisticWay implements ZoneWay {
     if (questionEnd(query) === 0)
       throw new GatesError('the query is not one with one question', false, 'other');
     const startMs = performance.now();
-    this.#addresses = await this.#find(timeMs);
+    const addresses = await this.#find(timeMs);
     if (this.#isClosed) throw new GatesError('the zone is not asked for any more', false, 'other');
-    const found = this.#addresses.flatMap((address) => serverAt(address) ?? []);
+    const found = addresses.flatMap((address) => serverAt(address) ?? []);
     const nowMs = performance.now();
     return askServers({
       servers: inOrder(found, nowMs, Math.random).slice(0, limits['servers-asked']),
